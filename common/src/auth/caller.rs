@@ -1,0 +1,199 @@
+//! Who calls, established before a route sees the request. Nothing the client says about itself is believed: the session
+//! and the membership are read, consistently, on every request.
+
+use crate::auth::token::AccessClaims;
+use crate::error::{Code, Problem, Result};
+use crate::keys::{self, Kind};
+use crate::route::Cx;
+use crate::store::{Access, Stored};
+use domain::id::{SessionId, TenantId, UserId};
+use domain::member::{Member, MemberStatus};
+use domain::role::Permission;
+use std::future::Future;
+
+/// The header that names the tenant a request is about.
+pub const TENANT_HEADER: &str = "x-tenant-id";
+/// Its fallback for browsers.
+pub const TENANT_COOKIE: &str = "tenant";
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Anybody; a token is not looked at.
+    Nobody,
+    /// Anybody; who is signed in is known as such.
+    Visitor,
+    /// Whoever is signed in.
+    User,
+    /// A member of the tenant whose role includes the permission.
+    Member(Permission),
+}
+
+/// [`Auth`] without its permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallerKind {
+    Nobody,
+    Visitor,
+    User,
+    Member,
+}
+
+impl Auth {
+    pub const fn caller(self) -> CallerKind {
+        match self {
+            Auth::Nobody => CallerKind::Nobody,
+            Auth::Visitor => CallerKind::Visitor,
+            Auth::User => CallerKind::User,
+            Auth::Member(_) => CallerKind::Member,
+        }
+    }
+
+    /// What establishing the caller reads.
+    pub const fn access(self) -> &'static [Access] {
+        match self {
+            Auth::Nobody => &[],
+            Auth::Visitor | Auth::User => &[Access::Get(Kind::Session)],
+            Auth::Member(_) => &[Access::Get(Kind::Session), Access::Get(Kind::Member), Access::QueryIndex(Kind::Member)],
+        }
+    }
+
+    /// How establishing the caller can end.
+    pub const fn refuses(self) -> &'static [Code] {
+        match self {
+            Auth::Nobody => &[],
+            Auth::Visitor | Auth::User => &[Code::Unauthenticated],
+            Auth::Member(_) => &[Code::Unauthenticated, Code::TenantRequired, Code::NotFound, Code::Forbidden],
+        }
+    }
+}
+
+/// What a route is handed about its caller. Which type goes with which [`Auth`] is checked when the manifest is compiled.
+pub trait Caller: Sized + Send {
+    const KIND: CallerKind;
+    fn identify(cx: &mut Cx, auth: Auth) -> impl Future<Output = Result<Self>> + Send;
+}
+
+/// Nobody in particular.
+pub struct Nobody;
+
+/// Somebody who may be signed in.
+pub enum Visitor {
+    Anonymous,
+    SignedIn(SignedIn),
+}
+
+/// A signed-in user.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedIn {
+    pub user: UserId,
+    pub session: SessionId,
+}
+
+/// A signed-in user, acting in a tenant as a member whose role allows this.
+pub struct InTenant {
+    pub user: UserId,
+    pub tenant: TenantId,
+    pub member: Stored<Member>,
+}
+
+impl Caller for Nobody {
+    const KIND: CallerKind = CallerKind::Nobody;
+
+    async fn identify(_: &mut Cx, _: Auth) -> Result<Nobody> {
+        Ok(Nobody)
+    }
+}
+
+impl Caller for SignedIn {
+    const KIND: CallerKind = CallerKind::User;
+
+    async fn identify(cx: &mut Cx, _: Auth) -> Result<SignedIn> {
+        let claims = claims(cx)?;
+        let session = cx.store().get(keys::session(claims.user, claims.session)).await?;
+        live(cx, session.map(|session| session.item.expires_at))?;
+        cx.set_user(claims.user);
+        Ok(SignedIn { user: claims.user, session: claims.session })
+    }
+}
+
+impl Caller for Visitor {
+    const KIND: CallerKind = CallerKind::Visitor;
+
+    async fn identify(cx: &mut Cx, _: Auth) -> Result<Visitor> {
+        match cx.header("authorization") {
+            None => Ok(Visitor::Anonymous),
+            Some(_) => Ok(Visitor::SignedIn(SignedIn::identify(cx, Auth::User).await?)),
+        }
+    }
+}
+
+impl Caller for InTenant {
+    const KIND: CallerKind = CallerKind::Member;
+
+    async fn identify(cx: &mut Cx, auth: Auth) -> Result<InTenant> {
+        let Auth::Member(permission) = auth else {
+            return Err(Problem::internal("a member's route without a permission"));
+        };
+        let claims = claims(cx)?;
+        let (tenant, member) = match named_tenant(cx) {
+            Some(named) => member_of_named(cx, &claims, &named).await?,
+            None => member_of_only(cx, &claims).await?,
+        };
+        cx.set_user(claims.user);
+        let member = member.filter(|member| member.status == MemberStatus::Active).ok_or_else(Problem::not_found)?;
+        if !member.role.may(permission) {
+            return Err(Problem::forbidden(permission));
+        }
+        cx.enter(tenant);
+        Ok(InTenant { user: claims.user, tenant, member })
+    }
+}
+
+type Membership = (TenantId, Option<Stored<Member>>);
+
+/// The session and the membership in one round trip.
+async fn member_of_named(cx: &Cx, claims: &AccessClaims, named: &str) -> Result<Membership> {
+    let session_key = keys::session(claims.user, claims.session);
+    // An id that cannot be one is answered as one that is nobody's, after the session was checked as for any other.
+    let Ok(tenant) = named.parse::<TenantId>() else {
+        live(cx, cx.store().get(session_key).await?.map(|session| session.item.expires_at))?;
+        return Err(Problem::not_found());
+    };
+    let (session, member) = cx.store().get_all((session_key, keys::member(tenant, claims.user))).await?;
+    live(cx, session.map(|session| session.item.expires_at))?;
+    Ok((tenant, member))
+}
+
+/// Whoever belongs to one tenant only need not name it.
+async fn member_of_only(cx: &Cx, claims: &AccessClaims) -> Result<Membership> {
+    let session = cx.store().get(keys::session(claims.user, claims.session)).await?;
+    live(cx, session.map(|session| session.item.expires_at))?;
+    let memberships = cx.store().query_index::<Member>(claims.user, 2).await?;
+    match memberships.as_slice() {
+        [only] => Ok((only.tenant, cx.store().get(keys::member(only.tenant, claims.user)).await?)),
+        _ => Err(Problem::new(
+            Code::TenantRequired,
+            "Say which workspace this is about: send its id as X-Tenant-Id. GET /v1/me/tenants lists yours.",
+        )),
+    }
+}
+
+fn named_tenant(cx: &Cx) -> Option<String> {
+    cx.header(TENANT_HEADER).map(str::to_owned).or_else(|| cx.cookie(TENANT_COOKIE).map(str::to_owned))
+}
+
+fn claims(cx: &Cx) -> Result<AccessClaims> {
+    let header = cx.header("authorization").ok_or_else(Problem::unauthenticated)?;
+    // RFC 9110 §11.1: the scheme's name is case-insensitive.
+    let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
+    let token = token.ok_or_else(Problem::unauthenticated)?.trim();
+    let verified = cx.verify::<AccessClaims>(token).map_err(|_| Problem::unauthenticated())?;
+    Ok(verified.claims)
+}
+
+fn live(cx: &Cx, session_expires_at: Option<domain::Timestamp>) -> Result<()> {
+    match session_expires_at {
+        Some(expires_at) if expires_at > cx.now() => Ok(()),
+        _ => Err(Problem::unauthenticated()),
+    }
+}

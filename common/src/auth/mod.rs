@@ -1,0 +1,6 @@
+//! Who is asking: tokens, passwords, sessions, and what a caller may do.
+
+pub mod caller;
+pub mod password;
+pub mod session;
+pub mod token;

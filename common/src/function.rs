@@ -1,0 +1,139 @@
+//! One entry of the manifest: a route or trigger without its types, plain data and `fn` pointers.
+//!
+//! From the manifest come the local router, the OpenAPI document, each function's deployment, the authorisation matrix, the
+//! binaries in `src/bin` and the generated tests.
+
+use crate::app::App;
+use crate::auth::caller::{Auth, Caller};
+use crate::auth::token::TokenKind;
+use crate::error::Code;
+use crate::reply::Content;
+use crate::route::{Method, Route};
+use crate::store::Access;
+use crate::trigger::{Listen, StreamTrigger};
+use futures::future::BoxFuture;
+use lambda_http::{Body, Request, Response};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub struct Function {
+    /// Binary, Lambda function and OpenAPI operation id.
+    pub name: &'static str,
+    /// One line, for people.
+    pub summary: &'static str,
+    /// What its own code declares, and what establishing its caller needs.
+    access: [&'static [Access]; 2],
+    /// The kinds of token it signs, hence the private keys it may read.
+    pub signs: &'static [TokenKind],
+    pub memory_mb: u32,
+    pub source: Source,
+}
+
+/// What makes a function run.
+pub enum Source {
+    Http(Http),
+    Stream(Stream),
+}
+
+pub struct Http {
+    pub method: Method,
+    pub path: &'static str,
+    pub auth: Auth,
+    pub success: u16,
+    refuses: &'static [Code],
+    pub input: fn(&mut SchemaGenerator) -> Schema,
+    pub output: fn(&mut SchemaGenerator) -> Content,
+    /// A valid input, path parameters left out.
+    pub example: fn() -> Value,
+    pub serve: fn(Arc<App>, Request) -> BoxFuture<'static, Response<Body>>,
+}
+
+pub struct Stream {
+    pub listens: Listen,
+    pub batch_size: u32,
+    pub parallelization: u32,
+    pub run: fn(Arc<App>, Value) -> BoxFuture<'static, Result<Value, String>>,
+}
+
+impl Function {
+    pub const fn route<R: Route>() -> Function {
+        const {
+            assert!(R::SUCCESS >= 200 && R::SUCCESS < 300);
+            assert!(R::Caller::KIND as u8 == R::AUTH.caller() as u8, "Caller is not the type that goes with AUTH");
+        };
+        Function {
+            name: R::NAME,
+            summary: R::SUMMARY,
+            access: [R::ACCESS, R::AUTH.access()],
+            signs: R::SIGNS,
+            memory_mb: R::MEMORY_MB,
+            source: Source::Http(Http {
+                method: R::METHOD,
+                path: R::PATH,
+                auth: R::AUTH,
+                success: R::SUCCESS,
+                refuses: R::REFUSES,
+                input: crate::route::input_schema::<R>,
+                output: crate::route::output_content::<R>,
+                example: R::example,
+                serve: crate::route::serve::<R>,
+            }),
+        }
+    }
+
+    pub const fn stream<T: StreamTrigger>() -> Function {
+        Function {
+            name: T::NAME,
+            summary: T::SUMMARY,
+            access: [T::ACCESS, &[]],
+            signs: T::SIGNS,
+            memory_mb: T::MEMORY_MB,
+            source: Source::Stream(Stream {
+                listens: T::LISTENS,
+                batch_size: T::BATCH_SIZE,
+                parallelization: T::PARALLELIZATION,
+                run: crate::trigger::run::<T>,
+            }),
+        }
+    }
+
+    /// All that it may do to the table.
+    pub fn access(&self) -> BTreeSet<Access> {
+        self.access.iter().copied().flatten().copied().collect()
+    }
+
+    pub fn http(&self) -> Option<&Http> {
+        match &self.source {
+            Source::Http(http) => Some(http),
+            Source::Stream(_) => None,
+        }
+    }
+
+    pub fn stream_source(&self) -> Option<&Stream> {
+        match &self.source {
+            Source::Stream(stream) => Some(stream),
+            Source::Http(_) => None,
+        }
+    }
+}
+
+impl Http {
+    /// Every refusal it can answer: its own, those of its caller, and those of its input.
+    pub fn refusals(&self) -> BTreeSet<Code> {
+        let mut codes: BTreeSet<Code> = [Code::Internal, Code::TryAgain].into();
+        codes.extend(self.refuses);
+        codes.extend(self.auth.refuses());
+        codes.extend([Code::ValidationFailed, Code::BodyTooLarge]);
+        if self.method.has_body() {
+            codes.extend([Code::MalformedJson, Code::MediaType]);
+        }
+        codes
+    }
+
+    /// The names of the `{parameters}` in its path.
+    pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+    }
+}

@@ -1,0 +1,524 @@
+//! The one file that knows the table's key strings.
+//!
+//! One table, keys `pk`/`sk`; one index `gsi1` over `gsi1pk`/`gsi1sk`; every item has a version `v`; TTL attribute `expires`.
+//! [`Kind::chart`] below *is* the chart; `docs/table.md` is rendered from it by `make sync` and checked for drift.
+//!
+//! Ids cannot contain `#`; an e-mail identity may, and therefore always stands last in its key: no key can be read as
+//! another's. Every kind lives in the partition of whose it is: `TENANT#`, `USER#` or `EMAIL#`; IAM conditions on
+//! `dynamodb:LeadingKeys` build on that.
+
+use domain::Timestamp;
+use domain::audit::Audit;
+use domain::billing::Billing;
+use domain::checklist::Checklist;
+use domain::email::Email;
+use domain::id::{AuditId, InviteId, OutboxId, SessionId, TenantId, UserId};
+use domain::invite::{Invite, InviteEmail, OpenInvite};
+use domain::member::Member;
+use domain::outbox::{Outbox, Owner};
+use domain::tenant::{Counters, Tenant};
+use domain::user::{Credential, EmailOwner, Session, User};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Every kind of item in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    Tenant,
+    Counters,
+    Member,
+    Invite,
+    InviteEmail,
+    OpenInvite,
+    Checklist,
+    Billing,
+    Audit,
+    Outbox,
+    Limit,
+    User,
+    Credential,
+    Session,
+    EmailOwner,
+}
+
+/// One row of the chart.
+#[derive(Debug, Clone, Copy)]
+pub struct ChartRow {
+    pub partitions: &'static [Partition],
+    pub sk: &'static str,
+    /// `gsi1pk / gsi1sk` where the kind is in the index.
+    pub index: Option<&'static str>,
+    pub about: &'static str,
+}
+
+/// Whose data a partition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Partition {
+    Tenant,
+    User,
+    Email,
+}
+
+impl Partition {
+    /// The start of every `pk` in such a partition.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Partition::Tenant => "TENANT#",
+            Partition::User => "USER#",
+            Partition::Email => "EMAIL#",
+        }
+    }
+
+    const fn template(self) -> &'static str {
+        match self {
+            Partition::Tenant => "TENANT#ten",
+            Partition::User => "USER#usr",
+            Partition::Email => "EMAIL#email",
+        }
+    }
+}
+
+impl Kind {
+    pub const ALL: [Kind; 15] = [
+        Kind::Tenant,
+        Kind::Counters,
+        Kind::Member,
+        Kind::Invite,
+        Kind::InviteEmail,
+        Kind::OpenInvite,
+        Kind::Checklist,
+        Kind::Billing,
+        Kind::Audit,
+        Kind::Outbox,
+        Kind::Limit,
+        Kind::User,
+        Kind::Credential,
+        Kind::Session,
+        Kind::EmailOwner,
+    ];
+
+    pub const fn chart(self) -> ChartRow {
+        use Partition::{Email, Tenant, User};
+        const fn row(
+            partitions: &'static [Partition],
+            sk: &'static str,
+            index: Option<&'static str>,
+            about: &'static str,
+        ) -> ChartRow {
+            ChartRow { partitions, sk, index, about }
+        }
+        match self {
+            Kind::Tenant => row(&[Tenant], "TENANT", None, "settings"),
+            Kind::Counters => row(&[Tenant], "COUNTERS", None, "what the members add up to; moved by the writes themselves"),
+            Kind::Member => row(&[Tenant], "MEMBER#usr", Some("USER#usr / TENANT#ten"), "a user's role in the tenant"),
+            Kind::Invite => row(&[Tenant], "INVITE#inv", None, "an invite and its outcome"),
+            Kind::InviteEmail => row(&[Tenant], "INVITE_EMAIL#email", None, "one pending invite per address; TTL"),
+            Kind::OpenInvite => row(&[Tenant], "OPEN_INVITE#expiry#inv", None, "invites that are out, by when they end; TTL"),
+            Kind::Checklist => row(&[Tenant], "CHECKLIST", None, "the folded Getting-started checklist"),
+            Kind::Billing => row(&[Tenant], "BILLING", None, "billing owner, recipients, address, tax id"),
+            Kind::Audit => row(&[Tenant], "AUDIT#time#id", None, "who did what"),
+            Kind::Outbox => row(&[Tenant, Email], "OUTBOX#out", None, "mail to send; TTL"),
+            Kind::Limit => row(&[Email], "LIMIT#what#window", None, "a rate limit's bucket; TTL"),
+            Kind::User => row(&[User], "USER", None, "a person"),
+            Kind::Credential => row(&[User], "CREDENTIAL", None, "the password's hash"),
+            Kind::Session => row(&[User], "SESSION#ses", None, "a family of refresh tokens; TTL"),
+            Kind::EmailOwner => row(&[Email], "EMAIL", None, "which user an address belongs to"),
+        }
+    }
+
+    /// What every `sk` of this kind starts with, or is, where the kind has one item a partition.
+    pub fn sort_key(self) -> SortKey {
+        let sk = self.chart().sk;
+        match sk.split_once('#') {
+            Some((prefix, _)) => SortKey::Prefix(format!("{prefix}#")),
+            None => SortKey::Exact(sk),
+        }
+    }
+}
+
+/// How a kind is told from its sort key: what stream filters are made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SortKey {
+    Exact(&'static str),
+    Prefix(String),
+}
+
+/// The chart as a Markdown table.
+pub fn render_chart() -> String {
+    let mut lines = vec!["| kind | pk | sk | gsi1pk / gsi1sk | |".to_owned(), "|---|---|---|---|---|".to_owned()];
+    for kind in Kind::ALL {
+        let row = kind.chart();
+        let pk: Vec<_> = row.partitions.iter().map(|partition| format!("`{}`", partition.template())).collect();
+        let index = row.index.map(|index| format!("`{index}`")).unwrap_or_default();
+        lines.push(format!("| {kind:?} | {} | `{}` | {index} | {} |", pk.join(" or "), row.sk, row.about));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A kind of item: what is kept under which key.
+pub trait Item: Serialize + DeserializeOwned + Send + Sync {
+    const KIND: Kind;
+
+    fn key(&self) -> Key<Self>;
+
+    /// Its place in the index, where the kind has one.
+    fn index(&self) -> Option<(String, String)> {
+        None
+    }
+
+    /// When DynamoDB may sweep it. Reads never rely on the sweep.
+    fn swept_at(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// Where one item of kind `T` is kept.
+pub struct Key<T: ?Sized> {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T: ?Sized> Key<T> {
+    fn new(pk: String, sk: String) -> Key<T> {
+        Key { pk, sk, kind: PhantomData }
+    }
+}
+
+impl<T: ?Sized> Clone for Key<T> {
+    fn clone(&self) -> Self {
+        Key::new(self.pk.clone(), self.sk.clone())
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Key<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.pk, self.sk)
+    }
+}
+
+/// All items of kind `T` in one partition, in the order of their sort keys.
+pub struct Range<T> {
+    pub(crate) pk: String,
+    pub(crate) prefix: String,
+    kind: PhantomData<fn() -> T>,
+}
+
+fn tenant_pk(tenant: TenantId) -> String {
+    format!("TENANT#{tenant}")
+}
+
+pub(crate) fn user_pk(user: UserId) -> String {
+    format!("USER#{user}")
+}
+
+fn email_pk(email: &Email) -> String {
+    format!("EMAIL#{}", email.identity())
+}
+
+fn outbox_pk(owner: &Owner) -> String {
+    match owner {
+        Owner::Tenant(tenant) => tenant_pk(*tenant),
+        Owner::Email(email) => email_pk(email),
+    }
+}
+
+/// The partition of everything a tenant owns. The store keeps a request to its own.
+pub(crate) fn is_foreign_tenant(pk: &str, own: TenantId) -> bool {
+    pk.starts_with(Partition::Tenant.prefix()) && pk != tenant_pk(own)
+}
+
+pub fn tenant(tenant: TenantId) -> Key<Tenant> {
+    Key::new(tenant_pk(tenant), "TENANT".to_owned())
+}
+
+pub fn counters(tenant: TenantId) -> Key<Counters> {
+    Key::new(tenant_pk(tenant), "COUNTERS".to_owned())
+}
+
+pub fn member(tenant: TenantId, user: UserId) -> Key<Member> {
+    Key::new(tenant_pk(tenant), format!("MEMBER#{user}"))
+}
+
+pub fn members(tenant: TenantId) -> Range<Member> {
+    Range { pk: tenant_pk(tenant), prefix: "MEMBER#".to_owned(), kind: PhantomData }
+}
+
+pub fn invite(tenant: TenantId, invite: InviteId) -> Key<Invite> {
+    Key::new(tenant_pk(tenant), format!("INVITE#{invite}"))
+}
+
+pub fn invites(tenant: TenantId) -> Range<Invite> {
+    Range { pk: tenant_pk(tenant), prefix: "INVITE#".to_owned(), kind: PhantomData }
+}
+
+pub fn invite_email(tenant: TenantId, email: &Email) -> Key<InviteEmail> {
+    Key::new(tenant_pk(tenant), format!("INVITE_EMAIL#{}", email.identity()))
+}
+
+pub fn open_invite(open: &OpenInvite) -> Key<OpenInvite> {
+    // Whole seconds, fixed width: RFC 3339 text then sorts as time does.
+    let expiry = open.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ");
+    Key::new(tenant_pk(open.tenant), format!("OPEN_INVITE#{expiry}#{}", open.invite))
+}
+
+pub fn open_invites(tenant: TenantId) -> Range<OpenInvite> {
+    Range { pk: tenant_pk(tenant), prefix: "OPEN_INVITE#".to_owned(), kind: PhantomData }
+}
+
+pub fn checklist(tenant: TenantId) -> Key<Checklist> {
+    Key::new(tenant_pk(tenant), "CHECKLIST".to_owned())
+}
+
+pub fn billing(tenant: TenantId) -> Key<Billing> {
+    Key::new(tenant_pk(tenant), "BILLING".to_owned())
+}
+
+fn audit(tenant: TenantId, at: Timestamp, id: AuditId) -> Key<Audit> {
+    Key::new(tenant_pk(tenant), format!("AUDIT#{at:.3}#{id}"))
+}
+
+pub fn outbox(owner: &Owner, id: OutboxId) -> Key<Outbox> {
+    Key::new(outbox_pk(owner), format!("OUTBOX#{id}"))
+}
+
+pub fn limit(email: &Email, what: LimitedAct, window: i64) -> Key<Limit> {
+    Key::new(email_pk(email), format!("LIMIT#{}#{window}", what.as_str()))
+}
+
+pub fn user(user: UserId) -> Key<User> {
+    Key::new(user_pk(user), "USER".to_owned())
+}
+
+pub fn credential(user: UserId) -> Key<Credential> {
+    Key::new(user_pk(user), "CREDENTIAL".to_owned())
+}
+
+pub fn session(user: UserId, session: SessionId) -> Key<Session> {
+    Key::new(user_pk(user), format!("SESSION#{session}"))
+}
+
+pub fn email_owner(email: &Email) -> Key<EmailOwner> {
+    Key::new(email_pk(email), "EMAIL".to_owned())
+}
+
+/// The partition and kind of a key that came from outside the program: a stream record.
+pub fn parse(pk: &str, sk: &str) -> Option<(Whose, Kind)> {
+    let kind = Kind::ALL.into_iter().find(|kind| match kind.sort_key() {
+        SortKey::Exact(exact) => sk == exact,
+        SortKey::Prefix(prefix) => sk.starts_with(&prefix),
+    })?;
+    Some((whose(pk)?, kind))
+}
+
+/// Whose partition a key is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    Tenant(TenantId),
+    User(UserId),
+    Email(Email),
+}
+
+fn whose(pk: &str) -> Option<Whose> {
+    let (prefix, id) = pk.split_once('#')?;
+    match prefix {
+        "TENANT" => id.parse().ok().map(Whose::Tenant),
+        "USER" => id.parse().ok().map(Whose::User),
+        "EMAIL" => Email::parse(id).ok().map(Whose::Email),
+        _ => None,
+    }
+}
+
+/// The id of an outbox row, from its sort key.
+pub fn parse_outbox(sk: &str) -> Option<OutboxId> {
+    sk.strip_prefix("OUTBOX#")?.parse().ok()
+}
+
+/// A rate limit's bucket: how often something was done to an address in one window of time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Limit {
+    pub email: Email,
+    pub what: LimitedAct,
+    /// The window's number: Unix time divided by its length.
+    pub window: i64,
+    pub used: u64,
+    pub swept_at: Timestamp,
+}
+
+/// What is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitedAct {
+    FailedSignIn,
+    SignUpMail,
+}
+
+impl LimitedAct {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LimitedAct::FailedSignIn => "failed-sign-in",
+            LimitedAct::SignUpMail => "sign-up-mail",
+        }
+    }
+}
+
+impl Item for Tenant {
+    const KIND: Kind = Kind::Tenant;
+    fn key(&self) -> Key<Tenant> {
+        tenant(self.id)
+    }
+}
+
+impl Item for Counters {
+    const KIND: Kind = Kind::Counters;
+    fn key(&self) -> Key<Counters> {
+        counters(self.tenant)
+    }
+}
+
+impl Item for Member {
+    const KIND: Kind = Kind::Member;
+    fn key(&self) -> Key<Member> {
+        member(self.tenant, self.user)
+    }
+    fn index(&self) -> Option<(String, String)> {
+        Some((user_pk(self.user), tenant_pk(self.tenant)))
+    }
+}
+
+impl Item for Invite {
+    const KIND: Kind = Kind::Invite;
+    fn key(&self) -> Key<Invite> {
+        invite(self.tenant, self.id)
+    }
+}
+
+impl Item for InviteEmail {
+    const KIND: Kind = Kind::InviteEmail;
+    fn key(&self) -> Key<InviteEmail> {
+        invite_email(self.tenant, &self.email)
+    }
+    fn swept_at(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.open_until).ok()
+    }
+}
+
+impl Item for OpenInvite {
+    const KIND: Kind = Kind::OpenInvite;
+    fn key(&self) -> Key<OpenInvite> {
+        open_invite(self)
+    }
+    fn swept_at(&self) -> Option<Timestamp> {
+        Some(self.expires_at)
+    }
+}
+
+impl Item for Checklist {
+    const KIND: Kind = Kind::Checklist;
+    fn key(&self) -> Key<Checklist> {
+        checklist(self.tenant)
+    }
+}
+
+impl Item for Billing {
+    const KIND: Kind = Kind::Billing;
+    fn key(&self) -> Key<Billing> {
+        billing(self.tenant)
+    }
+}
+
+impl Item for Audit {
+    const KIND: Kind = Kind::Audit;
+    fn key(&self) -> Key<Audit> {
+        audit(self.tenant, self.at, self.id)
+    }
+}
+
+impl Item for Outbox {
+    const KIND: Kind = Kind::Outbox;
+    fn key(&self) -> Key<Outbox> {
+        outbox(&self.owner, self.id)
+    }
+    fn swept_at(&self) -> Option<Timestamp> {
+        Some(self.swept_at)
+    }
+}
+
+impl Item for Limit {
+    const KIND: Kind = Kind::Limit;
+    fn key(&self) -> Key<Limit> {
+        limit(&self.email, self.what, self.window)
+    }
+    fn swept_at(&self) -> Option<Timestamp> {
+        Some(self.swept_at)
+    }
+}
+
+impl Item for User {
+    const KIND: Kind = Kind::User;
+    fn key(&self) -> Key<User> {
+        user(self.id)
+    }
+}
+
+impl Item for Credential {
+    const KIND: Kind = Kind::Credential;
+    fn key(&self) -> Key<Credential> {
+        credential(self.user)
+    }
+}
+
+impl Item for Session {
+    const KIND: Kind = Kind::Session;
+    fn key(&self) -> Key<Session> {
+        session(self.user, self.id)
+    }
+    fn swept_at(&self) -> Option<Timestamp> {
+        Some(self.expires_at)
+    }
+}
+
+impl Item for EmailOwner {
+    const KIND: Kind = Kind::EmailOwner;
+    fn key(&self) -> Key<EmailOwner> {
+        email_owner(&self.email)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_kinds_sort_key_can_be_read_as_another_kinds() {
+        let text = |key: SortKey| match key {
+            SortKey::Exact(exact) => exact.to_owned(),
+            SortKey::Prefix(prefix) => prefix,
+        };
+        for kind in Kind::ALL {
+            let sk = text(kind.sort_key());
+            let read_as: Vec<_> = Kind::ALL
+                .into_iter()
+                .filter(|other| match other.sort_key() {
+                    SortKey::Exact(exact) => sk == exact,
+                    SortKey::Prefix(prefix) => sk.starts_with(&prefix),
+                })
+                .collect();
+            assert_eq!(read_as, [kind], "{sk}");
+        }
+    }
+
+    #[test]
+    fn keys_built_for_items_are_parsed_back_to_their_kind() {
+        let ten: TenantId = "ten_00000000000000000000000000000001".parse().unwrap();
+        let usr: UserId = "usr_00000000000000000000000000000002".parse().unwrap();
+        let key = member(ten, usr);
+        assert_eq!(parse(&key.pk, &key.sk), Some((Whose::Tenant(ten), Kind::Member)));
+        let key = user(usr);
+        assert_eq!(parse(&key.pk, &key.sk), Some((Whose::User(usr), Kind::User)));
+        assert_eq!(parse("TENANT#ten_1", "MEMBER#x"), None);
+        assert_eq!(parse(&member(ten, usr).pk, "NEWER#x"), None);
+    }
+}

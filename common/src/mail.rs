@@ -1,0 +1,200 @@
+//! Mail: what an outbox row says, rendered, and handed to SES.
+
+use crate::auth::token::{InviteClaims, SignUpClaims};
+use crate::error::{Problem, Result};
+use crate::trigger::TriggerCx;
+use askama::Template;
+use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as SesMessage};
+use domain::Timestamp;
+use domain::outbox::{InviteMail, Message, Outbox, SignUpMail};
+use domain::time_zone::TimeZoneName;
+
+/// A mail, ready to send.
+#[derive(Debug)]
+pub struct Mail {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// Declares one mail: its fields, and from them its HTML and its text part, which stand beside each other in `templates`.
+macro_rules! mail {
+    ($module:ident, $html:literal, $text:literal, { $($field:ident: $type:ty),+ $(,)? }) => {
+        mod $module {
+            use askama::Template;
+
+            #[derive(Template)]
+            #[template(path = $html)]
+            pub(super) struct Html<'a> { $(pub $field: &'a $type),+ }
+
+            #[derive(Template)]
+            #[template(path = $text)]
+            pub(super) struct Text<'a> { $(pub $field: &'a $type),+ }
+
+            pub(super) struct Words { $(pub $field: $type),+ }
+
+            impl Words {
+                pub(super) fn parts(&self) -> (Html<'_>, Text<'_>) {
+                    (Html { $($field: &self.$field),+ }, Text { $($field: &self.$field),+ })
+                }
+            }
+        }
+    };
+}
+
+mail!(invite, "invite.html", "invite.txt", {
+    inviter: String,
+    inviter_email: String,
+    company_name: String,
+    role_label: String,
+    role_may_do: String,
+    note: Option<String>,
+    expires_local: String,
+    expires_utc: String,
+    link: String,
+    recipient: String,
+});
+
+mail!(sign_up, "sign_up.html", "sign_up.txt", {
+    company_name: String,
+    recipient: String,
+    link: String,
+    expires_local: String,
+    expires_utc: String,
+});
+
+mail!(account_exists, "account_exists.html", "account_exists.txt", {
+    recipient: String,
+    sign_in_url: String,
+});
+
+/// Renders what `row` says. The token in its link is signed here, at sending, and kept nowhere.
+pub fn render(cx: &TriggerCx, row: &Outbox) -> Result<Mail> {
+    match &row.message {
+        Message::Invite(mail) => render_invite(cx, row, mail),
+        Message::SignUp(mail) => render_sign_up(cx, row, mail),
+        Message::AccountExists => render_account_exists(cx, row),
+    }
+}
+
+fn render_invite(cx: &TriggerCx, row: &Outbox, mail: &InviteMail) -> Result<Mail> {
+    let claims = InviteClaims { invite: mail.invite, tenant: mail.tenant, email: row.to.clone() };
+    let token = cx.sign(claims, mail.jti, mail.expires_at)?;
+    let words = invite::Words {
+        inviter: mail.inviter.clone(),
+        inviter_email: mail.inviter_email.to_string(),
+        company_name: mail.company_name.to_string(),
+        role_label: mail.role.label().to_owned(),
+        role_may_do: mail.role.may_do().to_owned(),
+        note: mail.note.as_ref().map(ToString::to_string),
+        expires_local: mail.time_zone.describe(mail.expires_at),
+        expires_utc: in_utc(mail.expires_at),
+        link: format!("{}/accept#{token}", cx.console_url()),
+        recipient: row.to.to_string(),
+    };
+    let subject = format!("{} invites you to {} on Callaro", mail.inviter, mail.company_name);
+    let (html, text) = words.parts();
+    assemble(subject, &html, &text)
+}
+
+fn render_sign_up(cx: &TriggerCx, row: &Outbox, mail: &SignUpMail) -> Result<Mail> {
+    let claims = SignUpClaims {
+        email: row.to.clone(),
+        company_name: mail.company_name.clone(),
+        time_zone: mail.time_zone.clone(),
+    };
+    let token = cx.sign(claims, mail.jti, mail.expires_at)?;
+    let words = sign_up::Words {
+        company_name: mail.company_name.to_string(),
+        recipient: row.to.to_string(),
+        link: format!("{}/confirm#{token}", cx.console_url()),
+        expires_local: mail.time_zone.describe(mail.expires_at),
+        expires_utc: in_utc(mail.expires_at),
+    };
+    let (html, text) = words.parts();
+    assemble("Confirm your address for Callaro".to_owned(), &html, &text)
+}
+
+fn render_account_exists(cx: &TriggerCx, row: &Outbox) -> Result<Mail> {
+    let words = account_exists::Words { recipient: row.to.to_string(), sign_in_url: cx.console_url().to_owned() };
+    let (html, text) = words.parts();
+    assemble("You already have a Callaro account".to_owned(), &html, &text)
+}
+
+fn assemble(subject: String, html: &impl Template, text: &impl Template) -> Result<Mail> {
+    let html = html.render().map_err(Problem::internal)?;
+    let text = text.render().map_err(Problem::internal)?;
+    Ok(Mail { subject, text, html })
+}
+
+fn in_utc(at: Timestamp) -> String {
+    TimeZoneName::utc().describe(at)
+}
+
+/// How SES took a mail.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It will deliver it, under this id.
+    Taken { message_id: String },
+    /// It never will.
+    Refused { reason: String },
+    /// Not now: throttled, or out of order.
+    NotNow { reason: String },
+}
+
+/// Hands a mail to SES.
+pub async fn send(cx: &TriggerCx, row: &Outbox, mail: &Mail) -> Result<Sent> {
+    let text = |data: &str| Content::builder().data(data).charset("UTF-8").build().map_err(Problem::internal);
+    let body = Body::builder().text(text(&mail.text)?).html(text(&mail.html)?).build();
+    let message = SesMessage::builder().subject(text(&mail.subject)?).body(body).build();
+    let sent = client(cx)
+        .send_email()
+        .from_email_address(&cx.app.config.mail_from)
+        .destination(Destination::builder().to_addresses(row.to.envelope()).build())
+        .content(EmailContent::builder().simple(message).build())
+        .send()
+        .await;
+    Ok(match sent {
+        Ok(output) => Sent::Taken { message_id: output.message_id.unwrap_or_default() },
+        Err(error) => refusal(&error),
+    })
+}
+
+/// Refusals that no later try will mend
+/// (<https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>). A paused account or an
+/// unverified sender will be mended, by us: those are tried again.
+const TERMINAL: [&str; 2] = ["MessageRejected", "BadRequestException"];
+
+fn refusal<E, R>(error: &SdkError<E, R>) -> Sent
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    let code = match error {
+        SdkError::ServiceError(service) => service.err().code(),
+        _ => None,
+    };
+    match code {
+        Some(code) if TERMINAL.contains(&code) => Sent::Refused { reason: code.to_owned() },
+        _ => Sent::NotNow { reason: DisplayErrorContext(error).to_string() },
+    }
+}
+
+/// The one client of this process, made at its first use.
+fn client(cx: &TriggerCx) -> &Client {
+    let app = &cx.app;
+    let made = app.mail_client.get_or_init(|| {
+        use aws_sdk_sesv2::config::{BehaviorVersion, Region};
+        let mut config = aws_sdk_sesv2::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(app.aws.region.clone()))
+            .credentials_provider(app.aws.credentials.clone())
+            .http_client(app.http.clone());
+        config.set_endpoint_url(app.aws.sesv2_endpoint.clone());
+        Box::new(Client::from_conf(config.build()))
+    });
+    // `mail_client` is filled here and nowhere else.
+    made.downcast_ref().unwrap_or_else(|| unreachable!("the mail client is a mail client"))
+}

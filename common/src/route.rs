@@ -1,0 +1,266 @@
+//! A route: one HTTP operation, one file, one Lambda binary.
+
+use crate::app::{App, Observation};
+use crate::auth::caller::{Auth, Caller};
+use crate::auth::token::{AccessClaims, Claims, Rejected, TokenKind, Verified};
+use crate::error::{Code, Problem, Result};
+use crate::reply::{Content, Output, Reply, header_value};
+use crate::request::{self, MembersFrom};
+use crate::store::{Access, Store};
+use domain::Timestamp;
+use domain::audit::{Action, Audit};
+use domain::id::{AuditId, TenantId, UserId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::header;
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt, Response};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+use uuid::Uuid;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Method {
+    Get,
+    Post,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+
+    pub const fn has_body(self) -> bool {
+        matches!(self, Method::Post | Method::Patch)
+    }
+
+    const fn members_from(self) -> MembersFrom {
+        match self.has_body() {
+            true => MembersFrom::Body,
+            false => MembersFrom::Query,
+        }
+    }
+}
+
+/// One HTTP operation. Everything the outside has to know of it is a constant or a type here.
+pub trait Route: Sized + 'static {
+    /// Binary, Lambda function and OpenAPI operation id, like `accept-invite`.
+    const NAME: &'static str;
+    /// One line, for people.
+    const SUMMARY: &'static str;
+    const METHOD: Method;
+    /// With `{parameters}` where the input has fields of these names.
+    const PATH: &'static str;
+    const AUTH: Auth;
+    /// What it may do to the table beside establishing its caller.
+    const ACCESS: &'static [Access];
+    /// The problem codes it can answer beside those that follow from its caller and its input.
+    const REFUSES: &'static [Code];
+    const SUCCESS: u16 = 200;
+    const SIGNS: &'static [TokenKind] = &[];
+    const MEMORY_MB: u32 = 256;
+
+    type Caller: Caller;
+    /// Refuses unknown fields.
+    type Input: DeserializeOwned + JsonSchema + Send;
+    type Output: Output;
+
+    /// A valid input, path parameters left out: for the documentation, and for the tests that go on to spoil it.
+    fn example() -> Value;
+
+    fn handle(cx: &Cx, caller: Self::Caller, input: Self::Input) -> impl Future<Output = Result<Reply<Self::Output>>> + Send;
+}
+
+/// What a route without fields takes.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoInput {}
+
+/// What a route works with: the time of the request, the table, its caller's request.
+pub struct Cx {
+    app: Arc<App>,
+    store: Store,
+    now: Timestamp,
+    headers: http::HeaderMap,
+    request_id: String,
+    signs: &'static [TokenKind],
+    user: Option<UserId>,
+    tenant: Option<TenantId>,
+}
+
+impl Cx {
+    fn new<R: Route>(app: Arc<App>, request: &Request) -> Cx {
+        let store = Store::new(&app, R::NAME, [R::ACCESS, R::AUTH.access()]);
+        let now = app.clock.now();
+        let headers = request.headers().clone();
+        Cx { store, now, headers, request_id: request_id(request), signs: R::SIGNS, user: None, tenant: None, app }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// When this request came: the same moment for all that it does.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Where emailed links lead.
+    pub fn console_url(&self) -> &str {
+        &self.app.config.console_url
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let pairs = self.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// The version that the client's change builds on (RFC 9110 §13.1.1; RFC 6585 §3).
+    pub fn if_match(&self) -> Result<u64> {
+        let value = self.header("if-match").ok_or_else(|| {
+            Problem::new(
+                Code::IfMatchRequired,
+                "Say which version you change, so that nobody's work is lost: send the ETag you read as If-Match.",
+            )
+        })?;
+        // An ETag that is not one of ours cannot be the current one.
+        value.trim().trim_matches('"').parse().map_err(|_| Problem::version_stale())
+    }
+
+    pub fn new_id(&self) -> Result<Uuid> {
+        crate::random::uuid(self.now)
+    }
+
+    pub fn verify<C: Claims>(&self, token: &str) -> Result<Verified<C>, Rejected> {
+        self.app.keys.verify(token, self.now)
+    }
+
+    pub(crate) fn sign_access(&self, claims: AccessClaims, expires_at: Timestamp) -> Result<String> {
+        if !self.signs.contains(&TokenKind::Access) {
+            return Err(Problem::internal("a route that signs access tokens without declaring it"));
+        }
+        self.app.keys.sign_access(claims, self.now, expires_at)
+    }
+
+    /// A line for the tenant's audit log, to be created in the transaction of what it tells.
+    pub fn audit(&self, tenant: TenantId, actor: UserId, action: Action, target: impl ToString) -> Result<Audit> {
+        let id = AuditId::from_uuid(self.new_id()?);
+        Ok(Audit { tenant, id, at: self.now, actor, action, target: target.to_string() })
+    }
+
+    pub(crate) fn set_user(&mut self, user: UserId) {
+        self.user = Some(user);
+    }
+
+    /// From here on the request is about `tenant` and no other.
+    pub(crate) fn enter(&mut self, tenant: TenantId) {
+        self.tenant = Some(tenant);
+        self.store = self.store.scoped_to(tenant);
+    }
+}
+
+/// Serves one request, whatever happens: a panic is a 500 problem like any other fault of ours.
+pub(crate) fn serve<R: Route>(app: Arc<App>, request: Request) -> BoxFuture<'static, Response<Body>> {
+    async move {
+        let started = Instant::now();
+        let mut cx = Cx::new::<R>(app, &request);
+        let answered = AssertUnwindSafe(answer::<R>(&mut cx, &request)).catch_unwind().await;
+        let answered = answered.unwrap_or_else(|_| Err(Problem::internal("panicked")));
+        let (response, problem) = match answered {
+            Ok(response) => (response, None),
+            Err(problem) => (problem_response(&problem, &cx.request_id), Some(problem)),
+        };
+        report::<R>(&cx, response.status().as_u16(), problem.as_ref(), started);
+        finish(response, &cx.request_id)
+    }
+    .boxed()
+}
+
+async fn answer<R: Route>(cx: &mut Cx, request: &Request) -> Result<Response<Body>> {
+    request::require_small(request)?;
+    let caller = R::Caller::identify(cx, R::AUTH).await?;
+    let input = request::read(request, R::METHOD.members_from())?;
+    let reply = R::handle(cx, caller, input).await?;
+    let (body, media_type) = reply.body.encode()?;
+    let mut response = Response::builder().status(R::SUCCESS);
+    if let Some(media_type) = media_type {
+        response = response.header(header::CONTENT_TYPE, media_type);
+    }
+    for (name, value) in &reply.headers {
+        response = response.header(name, header_value(value));
+    }
+    response.body(body).map_err(Problem::internal)
+}
+
+fn problem_response(problem: &Problem, request_id: &str) -> Response<Body> {
+    let body = serde_json::to_string(&problem.body(request_id)).unwrap_or_default();
+    let mut response = Response::new(Body::Text(body));
+    *response.status_mut() = problem.status();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header_value("application/problem+json"));
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if problem.status() == http::StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, header_value("Bearer"));
+    }
+    response
+}
+
+fn finish(mut response: Response<Body>, request_id: &str) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert("request-id", header_value(request_id));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header_value("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert_with(|| header_value("no-store"));
+    response
+}
+
+fn report<R: Route>(cx: &Cx, status: u16, problem: Option<&Problem>, started: Instant) {
+    let tally = cx.store.meter().tally();
+    let took = started.elapsed();
+    let code = problem.map(|problem| problem.code.as_str());
+    let inside = problem.and_then(Problem::inside);
+    let user = cx.user.map(|user| user.to_string());
+    let tenant = cx.tenant.map(|tenant| tenant.to_string());
+    let (calls, capacity_units, millis) = (tally.calls, tally.capacity_units, took.as_secs_f64() * 1000.0);
+    let (function, request_id) = (R::NAME, cx.request_id.as_str());
+    match inside {
+        Some(inside) => tracing::error!(function, request_id, tenant, user, status, code, calls, capacity_units, millis, inside, "failed"),
+        None => tracing::info!(function, request_id, tenant, user, status, code, calls, capacity_units, millis, "served"),
+    }
+    if let Some(observer) = &cx.app.observer {
+        observer(Observation { function, status, tally, took });
+    }
+}
+
+fn request_id(request: &Request) -> String {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone().unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+pub(crate) fn input_schema<R: Route>(generator: &mut SchemaGenerator) -> Schema {
+    R::Input::json_schema(generator)
+}
+
+pub(crate) fn output_content<R: Route>(generator: &mut SchemaGenerator) -> Content {
+    R::Output::content(generator)
+}

@@ -1,0 +1,775 @@
+//! The table, as a route may use it: typed items, declared access, conditions that carry their own refusal.
+//!
+//! A [`Store`] belongs to one request. It refuses what its function's ACCESS did not declare, and every tenant's partition
+//! but the caller's. It counts round trips and consumed capacity, so that a route's price is measured where it is paid.
+
+use crate::app::App;
+use crate::error::{Code, Problem, Result};
+use crate::keys::{self, Item, Key, Kind, Range};
+use crate::random;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ConditionCheck, ConsumedCapacity, Delete, Get, KeysAndAttributes, Put,
+    ReturnConsumedCapacity, TransactGetItem, TransactWriteItem, Update,
+};
+use domain::id::TenantId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub(crate) type Attributes = HashMap<String, AttributeValue>;
+
+/// What a function may do to which kind of item. Declared once in its manifest entry; the store refuses the rest at run
+/// time and the deployment template grants just this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Access {
+    /// Read by key.
+    Get(Kind),
+    /// Read a range of one partition.
+    Query(Kind),
+    /// Read through the index `gsi1`.
+    QueryIndex(Kind),
+    /// Put where nothing was.
+    Create(Kind),
+    /// Put over what was read, if it is still the same.
+    Replace(Kind),
+    /// Change attributes in place.
+    Update(Kind),
+    Delete(Kind),
+    /// Hold a transaction to a condition on an item that it does not write.
+    Check(Kind),
+}
+
+/// An item and the version it was read at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored<T> {
+    pub item: T,
+    pub version: u64,
+}
+
+impl<T> Deref for Stored<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.item
+    }
+}
+
+/// What a request did to the table, and what it cost.
+#[derive(Debug, Default)]
+pub struct Meter {
+    tally: Mutex<Tally>,
+}
+
+/// See [`Meter`].
+#[derive(Debug, Default, Clone)]
+pub struct Tally {
+    /// Calls to DynamoDB. Calls made side by side count each.
+    pub calls: u32,
+    /// Consumed read and write capacity units, as DynamoDB reports them.
+    pub capacity_units: f64,
+    pub used: BTreeSet<Access>,
+}
+
+impl Meter {
+    pub fn tally(&self) -> Tally {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Tally> {
+        // A tally is plain numbers: it is sound whatever a panicking thread left.
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count<'a>(&self, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        let units: f64 = consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
+        let mut tally = self.lock();
+        tally.calls += 1;
+        tally.capacity_units += units;
+    }
+}
+
+/// Which tenant's data a request may touch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Any,
+    Only(TenantId),
+}
+
+/// The table, for one request of one function.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    table: Arc<str>,
+    function: &'static str,
+    access: [&'static [Access]; 2],
+    scope: Scope,
+    meter: Arc<Meter>,
+}
+
+/// One page of a range, and where the next begins.
+#[derive(Debug)]
+pub struct Page<T> {
+    pub items: Vec<Stored<T>>,
+    /// The sort key to go on after; absent on the last page.
+    pub next: Option<String>,
+}
+
+/// In which direction of the sort key to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    Ascending,
+    Descending,
+}
+
+impl Store {
+    /// The table for one request of `function`, which declared `access` (its own, and its caller's).
+    pub(crate) fn new(app: &App, function: &'static str, access: [&'static [Access]; 2]) -> Store {
+        let table = app.config.table.as_str().into();
+        Store { client: app.dynamo.clone(), table, function, access, scope: Scope::Any, meter: Arc::default() }
+    }
+
+    /// The same store, held to one tenant's partition.
+    pub fn scoped_to(&self, tenant: TenantId) -> Store {
+        Store { scope: Scope::Only(tenant), ..self.clone() }
+    }
+
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    fn permit(&self, access: Access, pk: &str) -> Result<()> {
+        if !self.access.iter().any(|declared| declared.contains(&access)) {
+            return Err(Problem::internal(format!("{} did not declare {access:?}", self.function)));
+        }
+        if let Scope::Only(own) = self.scope
+            && keys::is_foreign_tenant(pk, own)
+        {
+            return Err(Problem::internal(format!("{} reached for another tenant's {access:?}", self.function)));
+        }
+        self.meter.lock().used.insert(access);
+        Ok(())
+    }
+
+    /// The item under `key`, read consistently.
+    pub async fn get<T: Item>(&self, key: Key<T>) -> Result<Option<Stored<T>>> {
+        self.permit(Access::Get(T::KIND), &key.pk)?;
+        let sent = self
+            .client
+            .get_item()
+            .table_name(&*self.table)
+            .set_key(Some(attributes(&key)))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let output = sent.map_err(failed)?;
+        self.meter.count(output.consumed_capacity());
+        output.item.map(decode).transpose()
+    }
+
+    /// Several items of different kinds in one round trip, each read consistently, but not as one snapshot.
+    pub async fn get_all<K: Keys>(&self, wanted: K) -> Result<K::Items> {
+        let raw = wanted.raw();
+        for key in &raw {
+            self.permit(Access::Get(key.kind), &key.pk)?;
+        }
+        let found = self.batch_get(&raw).await?;
+        K::decode(raw.iter().map(|key| found.get(&key.id()).cloned()))
+    }
+
+    /// Any number of items of one kind, in the order of `wanted`, in as few round trips as DynamoDB allows (100 a call).
+    pub async fn get_each<T: Item>(&self, wanted: &[Key<T>]) -> Result<Vec<Option<Stored<T>>>> {
+        let raw: Vec<_> = wanted.iter().map(RawKey::of).collect();
+        for key in &raw {
+            self.permit(Access::Get(T::KIND), &key.pk)?;
+        }
+        let found = self.batch_get(&raw).await?;
+        raw.iter().map(|key| found.get(&key.id()).cloned().map(decode).transpose()).collect()
+    }
+
+    async fn batch_get(&self, wanted: &[RawKey]) -> Result<HashMap<(String, String), Attributes>> {
+        let distinct: BTreeSet<_> = wanted.iter().map(RawKey::id).collect();
+        let distinct: Vec<_> = distinct.into_iter().collect();
+        let mut found = HashMap::new();
+        // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html: at most 100 keys a call.
+        for chunk in distinct.chunks(100) {
+            let mut pending: Vec<Attributes> = chunk.iter().map(|(pk, sk)| key_attributes(pk, sk)).collect();
+            for attempt in 0.. {
+                let request = KeysAndAttributes::builder().set_keys(Some(pending)).consistent_read(true).build();
+                let request = request.map_err(Problem::internal)?;
+                let sent = self
+                    .client
+                    .batch_get_item()
+                    .request_items(&*self.table, request)
+                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                    .send()
+                    .await;
+                let output = sent.map_err(failed)?;
+                self.meter.count(output.consumed_capacity());
+                for item in output.responses.unwrap_or_default().into_values().flatten() {
+                    found.insert(item_id(&item)?, item);
+                }
+                let left = output.unprocessed_keys.unwrap_or_default().into_values().next();
+                pending = left.map(|left| left.keys).unwrap_or_default();
+                if pending.is_empty() {
+                    break;
+                }
+                backoff(attempt).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Several items as they were at one moment.
+    pub async fn snapshot<K: Keys>(&self, wanted: K) -> Result<K::Items> {
+        let raw = wanted.raw();
+        let mut gets = Vec::with_capacity(raw.len());
+        for key in &raw {
+            self.permit(Access::Get(key.kind), &key.pk)?;
+            let get = Get::builder().table_name(&*self.table).set_key(Some(key_attributes(&key.pk, &key.sk))).build();
+            gets.push(TransactGetItem::builder().get(get.map_err(Problem::internal)?).build());
+        }
+        for attempt in 0.. {
+            let sent = self
+                .client
+                .transact_get_items()
+                .set_transact_items(Some(gets.clone()))
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            match sent {
+                Ok(output) => {
+                    self.meter.count(output.consumed_capacity());
+                    let items = output.responses.unwrap_or_default();
+                    return K::decode(items.into_iter().map(|response| response.item));
+                }
+                Err(error) if error.as_service_error().is_some_and(|e| e.is_transaction_canceled_exception()) => {
+                    self.meter.count([]);
+                    backoff(attempt).await?;
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(Problem::try_again())
+    }
+
+    /// One page of a range, read consistently.
+    pub async fn query<T: Item>(
+        &self,
+        range: Range<T>,
+        order: Order,
+        limit: u16,
+        after: Option<String>,
+    ) -> Result<Page<T>> {
+        self.permit(Access::Query(T::KIND), &range.pk)?;
+        let start = after.map(|sk| key_attributes(&range.pk, &sk));
+        let sent = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(range.pk))
+            .expression_attribute_values(":prefix", AttributeValue::S(range.prefix))
+            .consistent_read(true)
+            .scan_index_forward(order == Order::Ascending)
+            .limit(i32::from(limit))
+            .set_exclusive_start_key(start)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let output = sent.map_err(failed)?;
+        self.meter.count(output.consumed_capacity());
+        let next = output.last_evaluated_key.as_ref().map(item_id).transpose()?.map(|(_, sk)| sk);
+        let items = output.items.unwrap_or_default().into_iter().map(decode).collect::<Result<_>>()?;
+        Ok(Page { items, next })
+    }
+
+    /// The items of kind `T` under one partition of the index: at most `limit`, eventually consistent.
+    pub async fn query_index<T: Item>(&self, user: domain::id::UserId, limit: u16) -> Result<Vec<Stored<T>>> {
+        let pk = keys::user_pk(user);
+        self.permit(Access::QueryIndex(T::KIND), &pk)?;
+        let sent = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name("gsi1")
+            .key_condition_expression("gsi1pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(pk))
+            .limit(i32::from(limit))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let output = sent.map_err(failed)?;
+        self.meter.count(output.consumed_capacity());
+        output.items.unwrap_or_default().into_iter().map(decode).collect()
+    }
+
+    /// Starts a transaction: all of what is added to it happens, or nothing.
+    pub fn transaction(&self) -> Transaction {
+        Transaction { store: self.clone(), writes: Ok(Vec::new()) }
+    }
+}
+
+/// A key without its type.
+pub struct RawKey {
+    kind: Kind,
+    pk: String,
+    sk: String,
+}
+
+impl RawKey {
+    fn of<T: Item>(key: &Key<T>) -> RawKey {
+        RawKey { kind: T::KIND, pk: key.pk.clone(), sk: key.sk.clone() }
+    }
+
+    fn id(&self) -> (String, String) {
+        (self.pk.clone(), self.sk.clone())
+    }
+}
+
+/// A tuple of keys of different kinds.
+pub trait Keys {
+    /// The same tuple of what was found under them.
+    type Items;
+    fn raw(&self) -> Vec<RawKey>;
+    fn decode(found: impl Iterator<Item = Option<Attributes>>) -> Result<Self::Items>;
+}
+
+macro_rules! keys_of_tuple {
+    ($($kind:ident $at:tt),+) => {
+        impl<$($kind: Item),+> Keys for ($(Key<$kind>,)+) {
+            type Items = ($(Option<Stored<$kind>>,)+);
+            fn raw(&self) -> Vec<RawKey> {
+                vec![$(RawKey::of(&self.$at)),+]
+            }
+            fn decode(mut found: impl Iterator<Item = Option<Attributes>>) -> Result<Self::Items> {
+                Ok(($(found.next().flatten().map(decode::<$kind>).transpose()?,)+))
+            }
+        }
+    };
+}
+keys_of_tuple!(A 0, B 1);
+keys_of_tuple!(A 0, B 1, C 2);
+keys_of_tuple!(A 0, B 1, C 2, D 3);
+
+/// What must hold of an item for a write to go through.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    clauses: Vec<Clause>,
+}
+
+#[derive(Debug, Clone)]
+enum Clause {
+    Absent,
+    Present,
+    AbsentOrAtMost(&'static str, i64),
+    AtLeast(&'static str, i64),
+    Equals(&'static str, AttributeValue),
+    NotEquals(&'static str, AttributeValue),
+}
+
+impl Guard {
+    fn with(mut self, clause: Clause) -> Guard {
+        self.clauses.push(clause);
+        self
+    }
+
+    pub fn absent() -> Guard {
+        Guard::default().with(Clause::Absent)
+    }
+
+    pub fn present() -> Guard {
+        Guard::default().with(Clause::Present)
+    }
+
+    /// Nothing is there, or its number `attribute` is no more than `bound`.
+    pub fn absent_or_at_most(attribute: &'static str, bound: i64) -> Guard {
+        Guard::default().with(Clause::AbsentOrAtMost(attribute, bound))
+    }
+
+    fn version(version: u64) -> Guard {
+        Guard::default().with(Clause::Equals("v", AttributeValue::N(version.to_string())))
+    }
+
+    pub fn and_at_least(self, attribute: &'static str, bound: i64) -> Guard {
+        self.with(Clause::AtLeast(attribute, bound))
+    }
+
+    pub fn and_equals(self, attribute: &'static str, text: impl ToString) -> Guard {
+        self.with(Clause::Equals(attribute, AttributeValue::S(text.to_string())))
+    }
+
+    pub fn and_not_equals(self, attribute: &'static str, text: impl ToString) -> Guard {
+        self.with(Clause::NotEquals(attribute, AttributeValue::S(text.to_string())))
+    }
+}
+
+/// A change of attributes in place.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    assignments: Vec<Assignment>,
+}
+
+#[derive(Debug, Clone)]
+enum Assignment {
+    Add(&'static str, i64),
+    Set(&'static str, Result<AttributeValue, String>),
+    SetOnce(&'static str, Result<AttributeValue, String>),
+}
+
+impl Change {
+    pub fn new() -> Change {
+        Change::default()
+    }
+
+    /// Adds to a number; an absent one counts as zero.
+    pub fn add(mut self, attribute: &'static str, amount: i64) -> Change {
+        self.assignments.push(Assignment::Add(attribute, amount));
+        self
+    }
+
+    pub fn set(mut self, attribute: &'static str, value: impl Serialize) -> Change {
+        self.assignments.push(Assignment::Set(attribute, to_attribute(value)));
+        self
+    }
+
+    /// Sets what is absent.
+    pub fn set_once(mut self, attribute: &'static str, value: impl Serialize) -> Change {
+        self.assignments.push(Assignment::SetOnce(attribute, to_attribute(value)));
+        self
+    }
+}
+
+fn to_attribute(value: impl Serialize) -> Result<AttributeValue, String> {
+    serde_dynamo::to_attribute_value(value).map_err(|error| error.to_string())
+}
+
+/// The text of DynamoDB expressions and the names and values they speak of.
+#[derive(Default)]
+struct Expression {
+    names: HashMap<String, String>,
+    values: Attributes,
+}
+
+impl Expression {
+    fn name(&mut self, attribute: &str) -> String {
+        let placeholder = format!("#{attribute}");
+        self.names.insert(placeholder.clone(), attribute.to_owned());
+        placeholder
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let placeholder = format!(":v{}", self.values.len());
+        self.values.insert(placeholder.clone(), value);
+        placeholder
+    }
+
+    fn number(&mut self, number: i64) -> String {
+        self.value(AttributeValue::N(number.to_string()))
+    }
+
+    fn condition(&mut self, guard: Guard) -> Option<String> {
+        let clauses: Vec<_> = guard.clauses.into_iter().map(|clause| self.clause(clause)).collect();
+        (!clauses.is_empty()).then(|| clauses.join(" AND "))
+    }
+
+    fn clause(&mut self, clause: Clause) -> String {
+        match clause {
+            Clause::Absent => "attribute_not_exists(pk)".to_owned(),
+            Clause::Present => "attribute_exists(pk)".to_owned(),
+            Clause::AbsentOrAtMost(attribute, bound) => {
+                let (name, bound) = (self.name(attribute), self.number(bound));
+                format!("(attribute_not_exists(pk) OR {name} <= {bound})")
+            }
+            Clause::AtLeast(attribute, bound) => format!("{} >= {}", self.name(attribute), self.number(bound)),
+            Clause::Equals(attribute, value) => format!("{} = {}", self.name(attribute), self.value(value)),
+            Clause::NotEquals(attribute, value) => format!("{} <> {}", self.name(attribute), self.value(value)),
+        }
+    }
+
+    fn update(&mut self, change: Change) -> Result<String> {
+        let (mut set, mut add) = (Vec::new(), Vec::new());
+        for assignment in change.assignments {
+            match assignment {
+                Assignment::Add(attribute, amount) => {
+                    add.push(format!("{} {}", self.name(attribute), self.number(amount)));
+                }
+                Assignment::Set(attribute, value) => {
+                    let value = value.map_err(Problem::internal)?;
+                    set.push(format!("{} = {}", self.name(attribute), self.value(value)));
+                }
+                Assignment::SetOnce(attribute, value) => {
+                    let (name, value) = (self.name(attribute), self.value(value.map_err(Problem::internal)?));
+                    set.push(format!("{name} = if_not_exists({name}, {value})"));
+                }
+            }
+        }
+        let parts = [("SET", set), ("ADD", add)];
+        let parts = parts.into_iter().filter(|(_, list)| !list.is_empty());
+        Ok(parts.map(|(verb, list)| format!("{verb} {}", list.join(", "))).collect::<Vec<_>>().join(" "))
+    }
+
+    fn names(&self) -> Option<HashMap<String, String>> {
+        (!self.names.is_empty()).then(|| self.names.clone())
+    }
+
+    fn values(self) -> Option<Attributes> {
+        (!self.values.is_empty()).then_some(self.values)
+    }
+}
+
+/// Writes that happen together or not at all. Each carries the problem to answer with when its condition does not hold.
+pub struct Transaction {
+    store: Store,
+    writes: Result<Vec<(TransactWriteItem, Problem)>>,
+}
+
+impl Transaction {
+    fn add(
+        mut self,
+        access: Access,
+        pk: &str,
+        refusal: Problem,
+        write: impl FnOnce(&str) -> Result<TransactWriteItem>,
+    ) -> Transaction {
+        let added = self.store.permit(access, pk).and_then(|()| write(&self.store.table));
+        self.writes = self.writes.and_then(|mut writes| {
+            writes.push((added?, refusal));
+            Ok(writes)
+        });
+        self
+    }
+
+    /// Puts `item` where nothing is.
+    pub fn create<T: Item>(self, item: &T, refusal: Problem) -> Transaction {
+        self.create_if(item, Guard::absent(), refusal)
+    }
+
+    /// Puts `item` where `guard` holds of what is there.
+    pub fn create_if<T: Item>(self, item: &T, guard: Guard, refusal: Problem) -> Transaction {
+        let pk = item.key().pk;
+        self.add(Access::Create(T::KIND), &pk, refusal, |table| put(table, encode(item, 1)?, guard))
+    }
+
+    /// Puts `next` over `read`, if that is still what is there.
+    pub fn replace<T: Item>(self, read: &Stored<T>, next: &T, refusal: Problem) -> Transaction {
+        self.replace_if(read, next, Guard::default(), refusal)
+    }
+
+    /// As [`replace`](Self::replace), and `guard` holds too.
+    pub fn replace_if<T: Item>(self, read: &Stored<T>, next: &T, guard: Guard, refusal: Problem) -> Transaction {
+        let pk = next.key().pk;
+        let mut guards = Guard::version(read.version);
+        guards.clauses.extend(guard.clauses);
+        let version = read.version + 1;
+        self.add(Access::Replace(T::KIND), &pk, refusal, |table| put(table, encode(next, version)?, guards))
+    }
+
+    /// Changes attributes in place, where `guard` holds. The version stays: counters are nobody's `ETag`.
+    pub fn update<T: Item>(self, key: Key<T>, change: Change, guard: Guard, refusal: Problem) -> Transaction {
+        self.add(Access::Update(T::KIND), &key.pk, refusal, |table| {
+            let mut expression = Expression::default();
+            let update = expression.update(change)?;
+            let condition = expression.condition(guard);
+            let update = Update::builder()
+                .table_name(table)
+                .set_key(Some(attributes(&key)))
+                .update_expression(update)
+                .set_condition_expression(condition)
+                .set_expression_attribute_names(expression.names())
+                .set_expression_attribute_values(expression.values())
+                .build();
+            Ok(TransactWriteItem::builder().update(update.map_err(Problem::internal)?).build())
+        })
+    }
+
+    /// Deletes the item, where `guard` holds.
+    pub fn delete<T: Item>(self, key: Key<T>, guard: Guard, refusal: Problem) -> Transaction {
+        self.add(Access::Delete(T::KIND), &key.pk, refusal, |table| {
+            let mut expression = Expression::default();
+            let condition = expression.condition(guard);
+            let delete = Delete::builder()
+                .table_name(table)
+                .set_key(Some(attributes(&key)))
+                .set_condition_expression(condition)
+                .set_expression_attribute_names(expression.names())
+                .set_expression_attribute_values(expression.values())
+                .build();
+            Ok(TransactWriteItem::builder().delete(delete.map_err(Problem::internal)?).build())
+        })
+    }
+
+    /// Lets the transaction through only where `guard` holds of an item that it does not write.
+    pub fn check<T: Item>(self, key: Key<T>, guard: Guard, refusal: Problem) -> Transaction {
+        self.add(Access::Check(T::KIND), &key.pk, refusal, |table| {
+            let mut expression = Expression::default();
+            let condition = expression.condition(guard);
+            let check = ConditionCheck::builder()
+                .table_name(table)
+                .set_key(Some(attributes(&key)))
+                .set_condition_expression(condition)
+                .set_expression_attribute_names(expression.names())
+                .set_expression_attribute_values(expression.values())
+                .build();
+            Ok(TransactWriteItem::builder().condition_check(check.map_err(Problem::internal)?).build())
+        })
+    }
+
+    /// Does it. A condition that did not hold answers with its own refusal; contention is tried again a few times, then
+    /// 503.
+    ///
+    /// The SDK sends a client token, so its own retry of a call whose answer was lost does not act twice:
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
+    pub async fn commit(self) -> Result<()> {
+        let (writes, refusals): (Vec<_>, Vec<_>) = self.writes?.into_iter().unzip();
+        for attempt in 0.. {
+            let sent = self
+                .store
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(writes.clone()))
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            match sent {
+                Ok(output) => {
+                    self.store.meter.count(output.consumed_capacity());
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.store.meter.count([]);
+                    match cancelled(&error) {
+                        Some(Cancelled::ConditionOf(write)) => {
+                            return Err(refusals.into_iter().nth(write).unwrap_or_else(Problem::try_again));
+                        }
+                        Some(Cancelled::Contention) => backoff(attempt).await?,
+                        None => return Err(failed(error)),
+                    }
+                }
+            }
+        }
+        Err(Problem::try_again())
+    }
+}
+
+fn put(table: &str, item: Attributes, guard: Guard) -> Result<TransactWriteItem> {
+    let mut expression = Expression::default();
+    let condition = expression.condition(guard);
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        .set_condition_expression(condition)
+        .set_expression_attribute_names(expression.names())
+        .set_expression_attribute_values(expression.values())
+        .build();
+    Ok(TransactWriteItem::builder().put(put.map_err(Problem::internal)?).build())
+}
+
+enum Cancelled {
+    /// The condition of the write with this number did not hold.
+    ConditionOf(usize),
+    /// Another transaction was at the same items, or the table asked for patience.
+    Contention,
+}
+
+fn cancelled<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Cancelled> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => reason(cancelled.cancellation_reasons()),
+        TransactWriteItemsError::TransactionInProgressException(_)
+        | TransactWriteItemsError::ProvisionedThroughputExceededException(_)
+        | TransactWriteItemsError::RequestLimitExceeded(_) => Some(Cancelled::Contention),
+        _ => None,
+    }
+}
+
+fn reason(reasons: &[CancellationReason]) -> Option<Cancelled> {
+    let codes = || reasons.iter().map(|reason| reason.code().unwrap_or_default());
+    if let Some(write) = codes().position(|code| code == "ConditionalCheckFailed") {
+        return Some(Cancelled::ConditionOf(write));
+    }
+    let passing = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    codes().any(|code| passing.contains(&code)).then_some(Cancelled::Contention)
+}
+
+/// How often contention is met with another try before the caller is asked to.
+const RETRIES: u32 = 3;
+
+/// Waits before try `attempt + 1`: full jitter over 20, 40, 80 ms
+/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>); after [`RETRIES`], 503.
+async fn backoff(attempt: u32) -> Result<()> {
+    if attempt >= RETRIES {
+        return Err(Problem::try_again());
+    }
+    let ceiling = 20_u64 << attempt;
+    tokio::time::sleep(Duration::from_millis(random::below(ceiling)?)).await;
+    Ok(())
+}
+
+/// What a caller is told of a failed call: nothing of its inside.
+fn failed<E, R>(error: SdkError<E, R>) -> Problem
+where
+    E: std::error::Error + aws_sdk_dynamodb::error::ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug,
+{
+    const PASSING: [&str; 5] = [
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "InternalServerError",
+        "ServiceUnavailable",
+    ];
+    let passing = match &error {
+        SdkError::ServiceError(service) => service.err().code().is_some_and(|code| PASSING.contains(&code)),
+        _ => true,
+    };
+    let detail = DisplayErrorContext(&error).to_string();
+    if passing {
+        tracing::warn!(error = %detail, "the table did not answer");
+        return Problem::try_again();
+    }
+    Problem::internal(detail)
+}
+
+fn attributes<T: ?Sized>(key: &Key<T>) -> Attributes {
+    key_attributes(&key.pk, &key.sk)
+}
+
+fn key_attributes(pk: &str, sk: &str) -> Attributes {
+    [("pk", pk), ("sk", sk)].map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into()
+}
+
+fn item_id(item: &Attributes) -> Result<(String, String)> {
+    let text = |name| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned();
+    text("pk").zip(text("sk")).ok_or_else(|| Problem::internal("an item without its key"))
+}
+
+fn encode<T: Item>(item: &T, version: u64) -> Result<Attributes> {
+    let mut encoded: Attributes = serde_dynamo::to_item(item).map_err(Problem::internal)?;
+    encoded.extend(attributes(&item.key()));
+    encoded.insert("v".to_owned(), AttributeValue::N(version.to_string()));
+    if let Some((pk, sk)) = item.index() {
+        encoded.insert("gsi1pk".to_owned(), AttributeValue::S(pk));
+        encoded.insert("gsi1sk".to_owned(), AttributeValue::S(sk));
+    }
+    if let Some(swept_at) = item.swept_at() {
+        encoded.insert("expires".to_owned(), AttributeValue::N(swept_at.as_second().to_string()));
+    }
+    Ok(encoded)
+}
+
+fn decode<T: DeserializeOwned>(item: Attributes) -> Result<Stored<T>> {
+    let version = item.get("v").and_then(|value| value.as_n().ok()).and_then(|number| number.parse().ok());
+    let version = version.ok_or_else(|| Problem::internal("an item without a version"))?;
+    let item = serde_dynamo::from_item(item).map_err(Problem::internal)?;
+    Ok(Stored { item, version })
+}
+
+/// Whether a refusal is the one a write was given: for callers that go on after it.
+pub fn was_refused_with(outcome: &Result<()>, code: Code) -> bool {
+    outcome.as_ref().is_err_and(|problem| problem.code == code)
+}

@@ -1,0 +1,118 @@
+//! An invite: an address, a role, and one chance to accept before it expires.
+
+use crate::email::Email;
+use crate::id::{InviteId, OutboxId, TenantId, UserId};
+use crate::role::Role;
+use crate::text::Note;
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// How long an invite is good unless the inviter chooses otherwise.
+pub const DEFAULT_EXPIRY_DAYS: i64 = 7;
+
+/// The most rows one request may carry.
+pub const MAX_ROWS: usize = 50;
+
+/// An invite as it is kept. Whether it has *expired* is not kept but computed, so that it expires to the second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    pub tenant: TenantId,
+    pub id: InviteId,
+    pub email: Email,
+    pub role: Role,
+    pub outcome: Option<Outcome>,
+    pub delivery: Delivery,
+    pub note: Option<Note>,
+    pub invited_by: UserId,
+    /// The one token that is good for this invite: a resend would issue another.
+    pub jti: Uuid,
+    /// The mail that carries the link.
+    pub mail: OutboxId,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// How an invite ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    Accepted { by: UserId, at: Timestamp },
+}
+
+/// Where an invite stands for whoever looks at it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InviteStatus {
+    Pending,
+    Accepted,
+    Expired,
+}
+
+/// What became of the invite's mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// In the outbox; the mail service has not taken it yet.
+    Queued,
+    /// The mail service took it.
+    Sent,
+    /// The mail service refused it for good.
+    Failed,
+}
+
+impl Invite {
+    pub fn status(&self, now: Timestamp) -> InviteStatus {
+        match self.outcome {
+            Some(Outcome::Accepted { .. }) => InviteStatus::Accepted,
+            None if self.expires_at <= now => InviteStatus::Expired,
+            None => InviteStatus::Pending,
+        }
+    }
+
+    /// The invite, taken up by `by` at `at`.
+    pub fn accepted(&self, by: UserId, at: Timestamp) -> Invite {
+        Invite { outcome: Some(Outcome::Accepted { by, at }), ..self.clone() }
+    }
+}
+
+/// When an invite made at `created_at` ends.
+pub fn expiry(created_at: Timestamp, days: i64) -> Timestamp {
+    // Timestamps reach to the year 9999: saturating is only ever for a clock that is badly wrong.
+    created_at.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
+}
+
+/// Holds an address for one pending invite of a tenant. It stops holding when the invite expires.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteEmail {
+    pub tenant: TenantId,
+    pub email: Email,
+    pub invite: InviteId,
+    /// In Unix seconds: conditions in the table compare numbers.
+    pub open_until: i64,
+}
+
+/// Says that an invite is out, ordered by when it ends: the newest of a tenant answers "is any invite open, and until
+/// when?" in one read, however many there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenInvite {
+    pub tenant: TenantId,
+    pub invite: InviteId,
+    pub expires_at: Timestamp,
+}
+
+impl Invite {
+    pub fn email_hold(&self) -> InviteEmail {
+        InviteEmail {
+            tenant: self.tenant,
+            email: self.email.clone(),
+            invite: self.id,
+            open_until: self.expires_at.as_second(),
+        }
+    }
+
+    pub fn open_marker(&self) -> OpenInvite {
+        OpenInvite { tenant: self.tenant, invite: self.id, expires_at: self.expires_at }
+    }
+}

@@ -1,0 +1,3 @@
+use common::function::Function;
+
+pub static FUNCTIONS: &[&Function] = &[];
