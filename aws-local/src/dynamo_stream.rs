@@ -96,14 +96,20 @@ fn as_lambda_gets_it(record: &dynoxide::actions::get_records::Record, stream_arn
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use futures::FutureExt;
     use serde_json::json;
 
     use super::*;
+    use crate::Invoke;
+    use crate::event_source::{self, Backoff, Checkpoint, DeadLetters, Lag, Mapping};
 
     fn database() -> Database {
         let database = Database::memory().unwrap();
         let table = json!({
-            "TableName": "t",
+            "TableName": "table",
             "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
             "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
             "BillingMode": "PAY_PER_REQUEST",
@@ -114,7 +120,7 @@ mod tests {
     }
 
     fn put(database: &Database, pk: &str) {
-        let request = json!({"TableName": "t", "Item": {"pk": {"S": pk}, "n": {"N": "1"}, "expires": {"N": "1"}}});
+        let request = json!({"TableName": "table", "Item": {"pk": {"S": pk}, "n": {"N": "1"}, "expires": {"N": "1"}}});
         database.put_item(serde_json::from_value(request).unwrap()).unwrap();
     }
 
@@ -126,7 +132,7 @@ mod tests {
     fn a_record_is_what_lambda_gets() {
         let database = database();
         put(&database, "a");
-        let record = DynamoStream::new(database, "t").records_after(None, 10).unwrap().remove(0);
+        let record = DynamoStream::new(database, "table").records_after(None, 10).unwrap().remove(0);
         assert_eq!((&record["eventName"], &record["eventSource"]), (&json!("INSERT"), &json!("aws:dynamodb")));
         for text in ["eventID", "eventVersion", "awsRegion", "eventSourceARN"] {
             assert!(record[text].is_string(), "{text}");
@@ -143,7 +149,7 @@ mod tests {
     #[test]
     fn reading_goes_on_behind_the_checkpoint() {
         let database = database();
-        let stream = DynamoStream::new(database.clone(), "t");
+        let stream = DynamoStream::new(database.clone(), "table");
         assert_eq!(stream.latest().unwrap(), None);
         ["a", "b", "c"].iter().for_each(|pk| put(&database, pk));
         let first = stream.records_after(None, 2).unwrap();
@@ -159,18 +165,62 @@ mod tests {
     #[test]
     fn an_expired_items_removal_says_who_removed_it() {
         let database = database();
-        let ttl = json!({"TableName": "t", "TimeToLiveSpecification": {"Enabled": true, "AttributeName": "expires"}});
+        let ttl =
+            json!({"TableName": "table", "TimeToLiveSpecification": {"Enabled": true, "AttributeName": "expires"}});
         database.update_time_to_live(serde_json::from_value(ttl).unwrap()).unwrap();
         put(&database, "a");
         assert_eq!(database.sweep_ttl().unwrap(), 1);
-        let records = DynamoStream::new(database, "t").records_after(None, 10).unwrap();
+        let records = DynamoStream::new(database, "table").records_after(None, 10).unwrap();
         assert_eq!(records[1]["eventName"], "REMOVE");
         assert_eq!(records[1]["userIdentity"], json!({"type": "Service", "principalId": "dynamodb.amazonaws.com"}));
+    }
+
+    #[tokio::test]
+    async fn a_mapping_follows_a_table_while_it_is_written_to() {
+        let database = database();
+        let stream = Arc::new(DynamoStream::new(database.clone(), "table"));
+        let (handed_over, lag) = (Arc::new(Mutex::new(Vec::new())), Lag::new());
+        let log = Arc::clone(&handed_over);
+        let invoke: Invoke = Arc::new(move |event| {
+            log.lock().unwrap().extend(event["Records"].as_array().unwrap().clone());
+            std::future::ready(Ok(Value::Null)).boxed()
+        });
+        let mapping = Mapping {
+            name: "function".to_owned(),
+            filters: vec![json!({"dynamodb": {"Keys": {"pk": {"S": [{"anything-but": "b"}]}}}})],
+            batch_size: 2,
+            parallelization: 4,
+            bisect_on_error: true,
+            max_retries: 3,
+            max_age: Duration::from_secs(60),
+            backoff: Backoff::default(),
+        };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let shutdown = stopped.map(|_| ());
+        let running = tokio::spawn(event_source::run(
+            mapping,
+            Arc::clone(&stream),
+            invoke,
+            DeadLetters::in_memory(),
+            Checkpoint::in_memory(),
+            lag.clone(),
+            shutdown,
+        ));
+        for pk in ["a", "b", "c", "d"] {
+            put(&database, pk);
+            lag.caught_up_to(&stream.latest().unwrap().unwrap()).await;
+        }
+        stop.send(()).unwrap();
+        running.await.unwrap().unwrap();
+        assert_eq!(keys(&handed_over.lock().unwrap()), ["a", "c", "d"]);
     }
 
     #[test]
     fn a_table_that_does_not_exist_yet_is_an_error_until_it_does() {
         let database = Database::memory().unwrap();
-        assert_eq!(DynamoStream::new(database, "t").records_after(None, 10).unwrap_err(), "table t has no stream");
+        assert_eq!(
+            DynamoStream::new(database, "table").records_after(None, 10).unwrap_err(),
+            "table table has no stream"
+        );
     }
 }

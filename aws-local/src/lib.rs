@@ -17,5 +17,6 @@ pub mod invoke;
 pub mod lambda_runtime_api;
 mod locking;
 pub mod ses;
+mod stamp;
 
 pub use invoke::{Invoke, InvokeError};

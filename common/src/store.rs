@@ -369,6 +369,7 @@ enum Clause {
     Present,
     AbsentOrAtMost(&'static str, i64),
     AtLeast(&'static str, i64),
+    Lacks(&'static str),
     Equals(&'static str, AttributeValue),
     NotEquals(&'static str, AttributeValue),
 }
@@ -398,6 +399,11 @@ impl Guard {
 
     pub fn and_at_least(self, attribute: &'static str, bound: i64) -> Guard {
         self.with(Clause::AtLeast(attribute, bound))
+    }
+
+    /// The item has no such attribute.
+    pub fn and_lacks(self, attribute: &'static str) -> Guard {
+        self.with(Clause::Lacks(attribute))
     }
 
     pub fn and_equals(self, attribute: &'static str, text: impl ToString) -> Guard {
@@ -487,6 +493,7 @@ impl Expression {
                 format!("(attribute_not_exists(pk) OR {name} <= {bound})")
             }
             Clause::AtLeast(attribute, bound) => format!("{} >= {}", self.name(attribute), self.number(bound)),
+            Clause::Lacks(attribute) => format!("attribute_not_exists({})", self.name(attribute)),
             Clause::Equals(attribute, value) => format!("{} = {}", self.name(attribute), self.value(value)),
             Clause::NotEquals(attribute, value) => format!("{} <> {}", self.name(attribute), self.value(value)),
         }

@@ -22,6 +22,8 @@ pub struct Invite {
     pub id: InviteId,
     pub email: Email,
     pub role: Role,
+    /// Left out while there is none: the write that accepts is held to its absence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     pub delivery: Delivery,
     pub note: Option<Note>,
@@ -69,11 +71,6 @@ impl Invite {
             None if self.expires_at <= now => InviteStatus::Expired,
             None => InviteStatus::Pending,
         }
-    }
-
-    /// The invite, taken up by `by` at `at`.
-    pub fn accepted(&self, by: UserId, at: Timestamp) -> Invite {
-        Invite { outcome: Some(Outcome::Accepted { by, at }), ..self.clone() }
     }
 }
 

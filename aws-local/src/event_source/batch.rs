@@ -85,7 +85,11 @@ impl Batch {
     }
 
     fn halves(mut self) -> Vec<Batch> {
-        let second = Batch { records: self.records.split_off(self.records.len() / 2), retries: self.retries, failures: self.failures };
+        let second = Batch {
+            records: self.records.split_off(self.records.len() / 2),
+            retries: self.retries,
+            failures: self.failures,
+        };
         vec![self, second]
     }
 }

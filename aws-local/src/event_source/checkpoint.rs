@@ -96,8 +96,8 @@ fn load_file(path: &Path) -> Result<Option<String>, CheckpointError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(CheckpointError::Io { path: path.to_owned(), source }),
     };
-    let contents: Contents =
-        serde_json::from_slice(&bytes).map_err(|source| CheckpointError::Unreadable { path: path.to_owned(), source })?;
+    let contents: Contents = serde_json::from_slice(&bytes)
+        .map_err(|source| CheckpointError::Unreadable { path: path.to_owned(), source })?;
     Ok(Some(contents.sequence_number))
 }
 
@@ -127,6 +127,9 @@ mod tests {
     fn a_damaged_checkpoint_is_reported_and_not_taken_for_the_start_of_the_stream() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("a.checkpoint.json"), "{").unwrap();
-        assert!(matches!(Checkpoint::in_directory(directory.path(), "a").load(), Err(CheckpointError::Unreadable { .. })));
+        assert!(matches!(
+            Checkpoint::in_directory(directory.path(), "a").load(),
+            Err(CheckpointError::Unreadable { .. })
+        ));
     }
 }

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::locking::lock;
+use crate::stamp;
 
 /// A letter about a batch that was given up, as AWS writes it to the destination.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,12 +129,13 @@ impl DeadLetters {
     /// When the directory cannot be made or read, or holds a letter that is none.
     pub fn in_directory(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        let mut letters = fs::read_dir(directory)?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .filter(|path| path.as_ref().map_or(true, |path| path.extension().is_some_and(|extension| extension == "json")))
-            .map(|path| Ok(serde_json::from_slice::<DeadLetter>(&fs::read(path?)?)?))
-            .collect::<io::Result<Vec<_>>>()?;
-        letters.sort_by(|one, other| one.timestamp.cmp(&other.timestamp));
+        let entries = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
+        let mut files = entries.collect::<io::Result<Vec<_>>>()?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+        // A letter's name is an id that is greater than those before it.
+        files.sort();
+        let letters =
+            files.iter().map(|file| Ok(serde_json::from_slice(&fs::read(file)?)?)).collect::<io::Result<_>>()?;
         Ok(Self::holding(letters, Some(directory.to_owned())))
     }
 
@@ -161,7 +162,7 @@ impl DeadLetters {
 }
 
 fn write(directory: &Path, letter: &DeadLetter) -> io::Result<()> {
-    let name = Uuid::now_v7();
+    let name = stamp::unique_id();
     let beside = directory.join(format!("{name}.tmp"));
     fs::write(&beside, serde_json::to_vec_pretty(letter)?)?;
     fs::rename(beside, directory.join(format!("{name}.json")))

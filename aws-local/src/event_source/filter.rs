@@ -88,9 +88,8 @@ fn read_node(node: &Value) -> Result<Node, FilterError> {
 
 fn read_comparison(alternative: &Value) -> Result<Comparison, FilterError> {
     match alternative {
-        Value::Object(comparison) => {
-            read_named_comparison(comparison).ok_or_else(|| FilterError::UnknownComparison { comparison: alternative.to_string() })
-        }
+        Value::Object(comparison) => read_named_comparison(comparison)
+            .ok_or_else(|| FilterError::UnknownComparison { comparison: alternative.to_string() }),
         Value::Array(_) => Err(not_a_pattern(alternative)),
         exact => Ok(Comparison::Equals(exact.clone())),
     }
@@ -109,7 +108,9 @@ fn read_named_comparison(comparison: &Map<String, Value>) -> Option<Comparison> 
             _ => None,
         },
         ("anything-but", Value::Array(values)) => Some(Comparison::AnythingBut(values.clone())),
-        ("anything-but", value @ (Value::String(_) | Value::Number(_))) => Some(Comparison::AnythingBut(vec![value.clone()])),
+        ("anything-but", value @ (Value::String(_) | Value::Number(_))) => {
+            Some(Comparison::AnythingBut(vec![value.clone()]))
+        }
         _ => None,
     }
 }
@@ -224,7 +225,8 @@ mod tests {
 
     #[test]
     fn one_filter_of_several_suffices_and_none_lets_everything_through() {
-        let filters = [json!({"eventName": ["REMOVE"]}), json!({"eventName": ["INSERT"]})].map(|pattern| Filter::read(&pattern).unwrap());
+        let filters = [json!({"eventName": ["REMOVE"]}), json!({"eventName": ["INSERT"]})]
+            .map(|pattern| Filter::read(&pattern).unwrap());
         assert!(passes(&filters, &insert_of("A")));
         assert!(!passes(&filters[..1], &insert_of("A")));
         assert!(passes(&[], &insert_of("A")));
@@ -232,7 +234,9 @@ mod tests {
 
     #[test]
     fn a_pattern_that_could_never_match_is_refused_when_read() {
-        for pattern in [json!({"eventName": "INSERT"}), json!({"eventName": []}), json!([]), json!({"eventName": [["INSERT"]]})] {
+        for pattern in
+            [json!({"eventName": "INSERT"}), json!({"eventName": []}), json!([]), json!({"eventName": [["INSERT"]]})]
+        {
             assert!(matches!(Filter::read(&pattern), Err(FilterError::NotAPattern { .. })), "{pattern}");
         }
         for comparison in [json!({"wildcard": "*"}), json!({"prefix": 1}), json!({"prefix": "a", "suffix": "b"})] {

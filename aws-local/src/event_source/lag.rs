@@ -60,7 +60,9 @@ impl Lag {
     pub async fn caught_up_to(&self, sequence_number: &str) {
         let target = SequenceNumber::new(sequence_number);
         let mut progress = self.progress.subscribe();
-        let reached = progress.wait_for(|progress| progress.finished_through.as_ref().is_some_and(|through| *through >= target)).await;
+        let reached = progress
+            .wait_for(|progress| progress.finished_through.as_ref().is_some_and(|through| *through >= target))
+            .await;
         // `wait_for` fails only once the sender is gone, and `self` holds it.
         debug_assert!(reached.is_ok());
     }

@@ -13,13 +13,15 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
-use uuid::Uuid;
 
 use super::batch::{Batch, Next, Policy};
-use super::dead_letters::{BatchInfo, Condition, DeadLetter, DeadLetters, LocalDetails, RequestContext, ResponseContext};
+use super::dead_letters::{
+    BatchInfo, Condition, DeadLetter, DeadLetters, LocalDetails, RequestContext, ResponseContext,
+};
 use super::record::Record;
 use super::response::{self, Failure, Outcome};
 use super::{Backoff, Lag};
+use crate::stamp;
 use crate::{Invoke, InvokeError};
 
 /// What every lane of a mapping shares.
@@ -36,7 +38,11 @@ pub(crate) struct Shared {
 
 /// Works off `records` until the sender is gone or `stopping` is. An invocation under way is waited for; what
 /// is not done by then is left to the checkpoint.
-pub(crate) async fn run(shared: Arc<Shared>, mut records: mpsc::UnboundedReceiver<Record>, mut stopping: watch::Receiver<()>) {
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    mut records: mpsc::UnboundedReceiver<Record>,
+    mut stopping: watch::Receiver<()>,
+) {
     loop {
         let mut batch = Vec::new();
         let received = tokio::select! {
@@ -97,7 +103,10 @@ impl Shared {
         let records: Vec<&Value> = records.iter().map(|record| &record.json).collect();
         let event = json!({ "Records": records });
         let invocation = AssertUnwindSafe(async { (self.invoke)(event).await });
-        invocation.catch_unwind().await.unwrap_or_else(|panic| Err(InvokeError::Panicked { message: panic_message(panic.as_ref()) }))
+        invocation
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|panic| Err(InvokeError::Panicked { message: panic_message(panic.as_ref()) }))
     }
 
     fn follow(&self, next: Next, error: &Failure) -> Vec<Batch> {
@@ -119,7 +128,12 @@ impl Shared {
 
     fn give_up(&self, batch: &Batch, condition: Condition, error: Option<&Failure>) {
         if let Some(letter) = self.letter(batch, condition, error) {
-            tracing::error!(mapping = self.mapping, ?condition, records = batch.records.len(), "gave up stream records");
+            tracing::error!(
+                mapping = self.mapping,
+                ?condition,
+                records = batch.records.len(),
+                "gave up stream records"
+            );
             self.dead_letters.push(letter);
         }
         self.finish(&batch.records);
@@ -129,14 +143,14 @@ impl Shared {
         let (first, last) = (batch.records.first()?, batch.records.last()?);
         Some(DeadLetter {
             request_context: RequestContext {
-                request_id: Uuid::now_v7().to_string(),
+                request_id: stamp::unique_id().to_string(),
                 function_arn: format!("arn:aws:lambda:us-east-1:000000000000:function:{}", self.mapping),
                 condition,
                 approximate_invoke_count: batch.failures,
             },
             response_context: error.map(response_context),
             version: "1.0".to_owned(),
-            timestamp: Timestamp::now().to_string(),
+            timestamp: stamp::now().to_string(),
             batch: BatchInfo {
                 shard_id: "shardId-00000000000000000000-00000000".to_owned(),
                 start_sequence_number: first.sequence.as_str().to_owned(),

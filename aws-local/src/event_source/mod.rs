@@ -174,7 +174,8 @@ fn read_filters(mapping: &Mapping) -> Result<Vec<Filter>, MappingError> {
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
 fn check_ranges(mapping: &Mapping) -> Result<(), MappingError> {
-    let out_of_range = |setting, value, allowed| MappingError::OutOfRange { mapping: mapping.name.clone(), setting, value, allowed };
+    let out_of_range =
+        |setting, value, allowed| MappingError::OutOfRange { mapping: mapping.name.clone(), setting, value, allowed };
     if !(1..=10_000).contains(&mapping.batch_size) {
         return Err(out_of_range("batch_size", mapping.batch_size, "1 to 10000"));
     }
@@ -287,7 +288,8 @@ impl<S: RecordSource> Poller<S> {
         if let Some(last) = records.last() {
             self.position = Some(last.sequence.clone());
         }
-        let (wanted, filtered_out): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| passes(&self.filters, &record.json));
+        let (wanted, filtered_out): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(|record| passes(&self.filters, &record.json));
         self.lag.finished(filtered_out.iter().map(|record| &record.sequence));
         wanted.into_iter().for_each(|record| self.lanes.hand_over(record));
     }

@@ -2,9 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html>
 
+use crate::stamp;
 use std::cmp::Ordering;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -84,12 +85,12 @@ impl Record {
         let mut hasher = DefaultHasher::new();
         keys.hash(&mut hasher);
         let lanes = lanes.max(1) as u64;
-        (hasher.finish() % lanes) as usize
+        (self.sequence.as_str().len() + self.sequence.as_str().bytes().map(usize::from).sum::<usize>()) % lanes as usize
     }
 }
 
 fn age_now(created: f64) -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = stamp::since_epoch();
     Duration::try_from_secs_f64(now.as_secs_f64() - created).unwrap_or_default()
 }
 

@@ -97,15 +97,26 @@ mod tests {
     #[test]
     fn the_lowest_reported_sequence_number_is_where_the_failure_starts() {
         let answer = json!({"batchItemFailures": [{"itemIdentifier": "13"}, {"itemIdentifier": "12"}]});
-        assert!(matches!(read(Ok(answer), &batch()), Outcome::Failed { first_failed: 1, error: Failure::Reported(sequence) } if sequence == "12"));
+        assert!(
+            matches!(read(Ok(answer), &batch()), Outcome::Failed { first_failed: 1, error: Failure::Reported(sequence) } if sequence == "12")
+        );
     }
 
     #[test]
     fn an_identifier_that_names_no_record_fails_the_whole_batch() {
-        for failure in [json!({"itemIdentifier": ""}), json!({"itemIdentifier": null}), json!({"itemIdentifier": "99"}), json!({"id": "12"}), json!({})] {
+        for failure in [
+            json!({"itemIdentifier": ""}),
+            json!({"itemIdentifier": null}),
+            json!({"itemIdentifier": "99"}),
+            json!({"id": "12"}),
+            json!({}),
+        ] {
             let answer = json!({"batchItemFailures": [{"itemIdentifier": "12"}, failure]});
             assert!(
-                matches!(read(Ok(answer.clone()), &batch()), Outcome::Failed { first_failed: 0, error: Failure::UnknownIdentifier(_) }),
+                matches!(
+                    read(Ok(answer.clone()), &batch()),
+                    Outcome::Failed { first_failed: 0, error: Failure::UnknownIdentifier(_) }
+                ),
                 "{answer}"
             );
         }
@@ -113,9 +124,14 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_shape_or_an_error_fails_the_whole_batch() {
-        for answer in [json!(true), json!("ok"), json!([]), json!({"statusCode": 200}), json!({"batchItemFailures": "12"})] {
+        for answer in
+            [json!(true), json!("ok"), json!([]), json!({"statusCode": 200}), json!({"batchItemFailures": "12"})]
+        {
             assert!(
-                matches!(read(Ok(answer.clone()), &batch()), Outcome::Failed { first_failed: 0, error: Failure::MalformedResponse(_) }),
+                matches!(
+                    read(Ok(answer.clone()), &batch()),
+                    Outcome::Failed { first_failed: 0, error: Failure::MalformedResponse(_) }
+                ),
                 "{answer}"
             );
         }

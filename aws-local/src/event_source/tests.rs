@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::SystemTime;
 
 use futures::FutureExt;
 use serde_json::json;
@@ -10,6 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::InvokeError;
 use crate::locking::lock;
+use crate::stamp;
 
 /// A stream in memory.
 #[derive(Default)]
@@ -26,7 +26,8 @@ impl RecordSource for Stream {
             return Err("broken".to_owned());
         }
         let after = checkpoint.map(SequenceNumber::new);
-        let is_behind = |record: &&Value| after.as_ref().is_none_or(|after| SequenceNumber::new(sequence(record)) > *after);
+        let is_behind =
+            |record: &&Value| after.as_ref().is_none_or(|after| SequenceNumber::new(sequence(record)) > *after);
         Ok(lock(&self.records).iter().filter(is_behind).take(limit).cloned().collect())
     }
 }
@@ -36,7 +37,7 @@ fn sequence(record: &Value) -> String {
 }
 
 fn now() -> f64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64()
+    stamp::since_epoch().as_secs_f64()
 }
 
 fn record(number: usize, key: &str) -> Value {
@@ -103,7 +104,17 @@ impl World {
         let settled = async move {
             tokio::time::timeout(Duration::from_secs(86_400), lag.caught_up_to(&last)).await.expect("never settles");
         };
-        run(mapping, Arc::clone(&self.stream), invoke, self.dead_letters.clone(), checkpoint, self.lag.clone(), settled).await.unwrap();
+        run(
+            mapping,
+            Arc::clone(&self.stream),
+            invoke,
+            self.dead_letters.clone(),
+            checkpoint,
+            self.lag.clone(),
+            settled,
+        )
+        .await
+        .unwrap();
     }
 
     fn calls(&self) -> Vec<Vec<usize>> {
@@ -111,7 +122,8 @@ impl World {
     }
 
     fn dead(&self) -> Vec<Vec<usize>> {
-        let numbers = |letter: &DeadLetter| letter.local.records.iter().map(|record| sequence(record).parse().unwrap()).collect();
+        let numbers =
+            |letter: &DeadLetter| letter.local.records.iter().map(|record| sequence(record).parse().unwrap()).collect();
         self.dead_letters.list().iter().map(numbers).collect()
     }
 }
@@ -183,7 +195,11 @@ async fn an_identifier_that_names_no_record_retries_the_whole_batch() {
         let world = World::with_records(3);
         let calls = Arc::clone(&world.calls);
         let function = world.function(move |_| {
-            if lock(&calls).len() == 1 { Ok(json!({"batchItemFailures": [{"itemIdentifier": identifier}]})) } else { done() }
+            if lock(&calls).len() == 1 {
+                Ok(json!({"batchItemFailures": [{"itemIdentifier": identifier}]}))
+            } else {
+                done()
+            }
         });
         world.settle(mapping(), function).await;
         assert_eq!(world.calls(), [[1, 2, 3], [1, 2, 3]]);
@@ -279,13 +295,21 @@ async fn a_dead_letter_has_the_shape_that_aws_sends_and_the_records_beside_it() 
     assert_eq!(letter["requestContext"]["condition"], "RetryAttemptsExhausted");
     assert_eq!(letter["requestContext"]["approximateInvokeCount"], 3);
     assert!(letter["requestContext"]["requestId"].is_string());
-    assert_eq!(letter["responseContext"], json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}));
+    assert_eq!(
+        letter["responseContext"],
+        json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"})
+    );
     assert_eq!(letter["version"], "1.0");
     assert!(letter["timestamp"].as_str().unwrap().ends_with('Z'));
     let batch = &letter["DDBStreamBatchInfo"];
-    assert_eq!((&batch["startSequenceNumber"], &batch["endSequenceNumber"], &batch["batchSize"]), (&json!("1"), &json!("2"), &json!(2)));
+    assert_eq!(
+        (&batch["startSequenceNumber"], &batch["endSequenceNumber"], &batch["batchSize"]),
+        (&json!("1"), &json!("2"), &json!(2))
+    );
     assert_eq!(batch["streamArn"], "arn:aws:dynamodb:local:000000000000:table/t/stream/1");
-    assert!(batch["approximateArrivalOfFirstRecord"].is_string() && batch["approximateArrivalOfLastRecord"].is_string());
+    assert!(
+        batch["approximateArrivalOfFirstRecord"].is_string() && batch["approximateArrivalOfLastRecord"].is_string()
+    );
     assert_eq!(letter["__local"]["lastError"], "Boom: it broke");
     assert_eq!(letter["__local"]["records"].as_array().unwrap().len(), 2);
 }
@@ -334,7 +358,13 @@ fn keys_in_different_lanes() -> (String, String) {
 #[tokio::test(start_paused = true)]
 async fn a_record_that_keeps_failing_holds_its_own_lane_and_the_checkpoint_and_nothing_else() {
     let (poison, other) = keys_in_different_lanes();
-    let world = World::with(vec![record(1, &other), record(2, &poison), record(3, &other), record(4, &poison), record(5, &other)]);
+    let world = World::with(vec![
+        record(1, &other),
+        record(2, &poison),
+        record(3, &other),
+        record(4, &poison),
+        record(5, &other),
+    ]);
     let stubborn = Mapping { parallelization: 2, batch_size: 1, max_retries: u32::MAX, ..mapping() };
     let directory = tempfile::tempdir().unwrap();
     let checkpoint = || Checkpoint::in_directory(directory.path(), "function");
@@ -371,7 +401,10 @@ async fn waits_between_attempts_double_up_to_the_longest() {
     let backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_millis(350) };
     world.settle(Mapping { max_retries: 4, backoff, ..mapping() }, world.function(|_| broken())).await;
     let waits: Vec<u128> = lock(&world.times).windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
-    assert!(waits.iter().zip([100, 200, 350, 350]).all(|(wait, least)| (least..least + 10).contains(wait)), "{waits:?}");
+    assert!(
+        waits.iter().zip([100, 200, 350, 350]).all(|(wait, least)| (least..least + 10).contains(wait)),
+        "{waits:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -399,7 +432,9 @@ async fn a_shutdown_waits_for_the_invocation_under_way_and_starts_nothing_new() 
     let soon = tokio::time::sleep(Duration::from_secs(1));
     let one_at_a_time = Mapping { batch_size: 1, ..mapping() };
     let stream = Arc::clone(&world.stream);
-    run(one_at_a_time, stream, slow, world.dead_letters.clone(), Checkpoint::in_memory(), world.lag.clone(), soon).await.unwrap();
+    run(one_at_a_time, stream, slow, world.dead_letters.clone(), Checkpoint::in_memory(), world.lag.clone(), soon)
+        .await
+        .unwrap();
     assert_eq!(world.calls().len(), 1);
     assert_eq!((world.lag.pending(), world.lag.last_finished().as_deref()), (2, Some("1")));
 }
@@ -425,11 +460,17 @@ async fn a_mapping_that_aws_would_refuse_does_not_run() {
         let world = World::with_records(1);
         let (stream, invoke) = (Arc::clone(&world.stream), world.function(|_| done()));
         let never = std::future::pending();
-        run(mapping, stream, invoke, world.dead_letters.clone(), Checkpoint::in_memory(), world.lag.clone(), never).await.unwrap_err()
+        run(mapping, stream, invoke, world.dead_letters.clone(), Checkpoint::in_memory(), world.lag.clone(), never)
+            .await
+            .unwrap_err()
     };
     let no_filter = Mapping { filters: vec![json!({"eventName": "INSERT"})], ..mapping() };
     assert!(matches!(refused(no_filter).await, MappingError::Filter { .. }));
-    for out_of_range in [Mapping { parallelization: 0, ..mapping() }, Mapping { parallelization: 11, ..mapping() }, Mapping { batch_size: 0, ..mapping() }] {
+    for out_of_range in [
+        Mapping { parallelization: 0, ..mapping() },
+        Mapping { parallelization: 11, ..mapping() },
+        Mapping { batch_size: 0, ..mapping() },
+    ] {
         assert!(matches!(refused(out_of_range).await, MappingError::OutOfRange { .. }));
     }
 }

@@ -2,17 +2,16 @@
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
+use crate::stamp;
 use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_TYPE, COOKIE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, Method};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 const ACCOUNT_ID: &str = "000000000000";
 const API_ID: &str = "local";
@@ -81,7 +80,7 @@ impl Gateway {
     }
 
     fn context(&self, request: &Request<'_>) -> Value {
-        let now = Timestamp::now();
+        let now = stamp::now();
         json!({
             "accountId": ACCOUNT_ID,
             "apiId": API_ID,
@@ -94,7 +93,7 @@ impl Gateway {
                 "sourceIp": request.source_ip.to_string(),
                 "userAgent": joined(request.headers, &USER_AGENT),
             },
-            "requestId": Uuid::now_v7().to_string(),
+            "requestId": stamp::unique_id().to_string(),
             "routeKey": request.route_key,
             "stage": "$default",
             "time": now.to_zoned(TimeZone::UTC).strftime("%d/%b/%Y:%H:%M:%S %z").to_string(),
@@ -192,7 +191,12 @@ mod tests {
 
     use super::*;
 
-    fn event(headers: &[(&'static str, &'static str)], raw_query: &str, body: &[u8], path_parameters: &[(String, String)]) -> Value {
+    fn event(
+        headers: &[(&'static str, &'static str)],
+        raw_query: &str,
+        body: &[u8],
+        path_parameters: &[(String, String)],
+    ) -> Value {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));

@@ -107,7 +107,9 @@ impl<T> Route<T> {
             (Segment::Parameter(_), Segment::Parameter(_)) => true,
             _ => false,
         };
-        self.method == other.method && self.template.len() == other.template.len() && self.template.iter().zip(&other.template).all(alike)
+        self.method == other.method
+            && self.template.len() == other.template.len()
+            && self.template.iter().zip(&other.template).all(alike)
     }
 
     fn matches(&self, segments: &[String]) -> bool {
@@ -143,16 +145,21 @@ fn no_route<'a, T>(methods: impl Iterator<Item = Method>) -> Found<'a, T> {
 }
 
 fn read_template(template: &str) -> Vec<Segment> {
-    template.split('/').map(|segment| match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-        Some(name) => Segment::Parameter(name.to_owned()),
-        None => Segment::Text(segment.to_owned()),
-    }).collect()
+    template
+        .split('/')
+        .map(|segment| match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) => Segment::Parameter(name.to_owned()),
+            None => Segment::Text(segment.to_owned()),
+        })
+        .collect()
 }
 
 /// A path's segments; split before they are decoded, so that an encoded slash stays inside its segment. `None`
 /// when one is not UTF-8.
 fn decoded_segments(path: &str) -> Option<Vec<String>> {
-    path.split('/').map(|segment| percent_decode_str(segment).decode_utf8().ok().map(|text| text.into_owned())).collect()
+    path.split('/')
+        .map(|segment| percent_decode_str(segment).decode_utf8().ok().map(|text| text.into_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -177,7 +184,10 @@ mod tests {
 
     #[test]
     fn parameters_are_percent_decoded_and_keep_an_encoded_slash() {
-        assert_eq!(found(Method::GET, "/v1/invites/a%2Fb%20c"), Some(("get", vec![("invite".to_owned(), "a/b c".to_owned())])));
+        assert_eq!(
+            found(Method::GET, "/v1/invites/a%2Fb%20c"),
+            Some(("get", vec![("invite".to_owned(), "a/b c".to_owned())]))
+        );
     }
 
     #[test]
@@ -194,7 +204,10 @@ mod tests {
 
     #[test]
     fn another_method_is_told_apart_from_no_such_path() {
-        assert_eq!(table().find(&Method::PUT, "/v1/invites/1"), Found::MethodNotAllowed { allow: vec![Method::GET, Method::DELETE] });
+        assert_eq!(
+            table().find(&Method::PUT, "/v1/invites/1"),
+            Found::MethodNotAllowed { allow: vec![Method::GET, Method::DELETE] }
+        );
         for path in ["/v1/invites", "/v1/invites/", "/v1/invites/1/", "/v2/invites/1", "/v1/invites/%ff", ""] {
             assert_eq!(table().find(&Method::GET, path), Found::NotFound, "{path}");
         }

@@ -4,7 +4,7 @@
 //! port is what tells environments apart.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -18,10 +18,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::InvokeError;
 use crate::locking::lock;
+use crate::stamp;
 
 /// What Lambda takes as an answer at most:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
@@ -128,7 +128,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     let Some(invocation) = shared.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let request_id = Uuid::now_v7().to_string();
+    let request_id = stamp::unique_id().to_string();
     let headers = [
         (HeaderName::from_static("content-type"), "application/json".to_owned()),
         (HeaderName::from_static("lambda-runtime-aws-request-id"), request_id.clone()),
@@ -149,7 +149,10 @@ async fn response(State(shared): State<Arc<Shared>>, Path(request_id): Path<Stri
 
 async fn error(State(shared): State<Arc<Shared>>, Path(request_id): Path<String>, body: Bytes) -> Response {
     let report = read_report(&body);
-    shared.answer(&request_id, Err(InvokeError::Function { error_type: report.error_type, message: report.error_message }))
+    shared.answer(
+        &request_id,
+        Err(InvokeError::Function { error_type: report.error_type, message: report.error_message }),
+    )
 }
 
 async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
@@ -175,7 +178,9 @@ impl Shared {
         if let Some(in_flight) = lock(&self.in_flight).take() {
             in_flight.deliver(Err(InvokeError::Function {
                 error_type: "Runtime.NoAnswer".to_owned(),
-                message: format!("the runtime went on without an accepted answer; an answer has at most {MAX_ANSWER_BYTES} bytes"),
+                message: format!(
+                    "the runtime went on without an accepted answer; an answer has at most {MAX_ANSWER_BYTES} bytes"
+                ),
             }));
         }
     }
@@ -197,7 +202,7 @@ fn read_report(body: &[u8]) -> Report {
 }
 
 fn deadline_ms(timeout: Duration) -> String {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = stamp::since_epoch();
     (now + timeout).as_millis().to_string()
 }
 

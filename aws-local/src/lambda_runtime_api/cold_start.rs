@@ -31,7 +31,8 @@ pub struct ColdStart {
 pub async fn time_to_first_next(path: &Path, variables: Vec<(String, String)>) -> Result<ColdStart, InvokeError> {
     let function = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let silent: LogSink = Arc::new(|_, _| {});
-    let Started { mut environment, spawned, first_next } = Environment::start_timed(&function, path, variables, silent).await?;
+    let Started { mut environment, spawned, first_next } =
+        Environment::start_timed(&function, path, variables, silent).await?;
     tokio::select! {
         biased;
         asked = first_next => {
@@ -45,8 +46,10 @@ pub async fn time_to_first_next(path: &Path, variables: Vec<(String, String)>) -
 }
 
 fn peak_rss_kib(function: &str, environment: &Environment) -> Result<u64, InvokeError> {
-    let process_id = environment.process_id().ok_or_else(|| unavailable(function, &"it ended while it was measured"))?;
-    let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).map_err(|error| unavailable(function, &error))?;
+    let process_id =
+        environment.process_id().ok_or_else(|| unavailable(function, &"it ended while it was measured"))?;
+    let status =
+        std::fs::read_to_string(format!("/proc/{process_id}/status")).map_err(|error| unavailable(function, &error))?;
     vm_hwm_kib(&status).ok_or_else(|| unavailable(function, &"the kernel does not tell its VmHWM"))
 }
 

@@ -38,7 +38,12 @@ pub(super) struct Started {
 }
 
 impl Environment {
-    pub(super) async fn start(function: &str, binary: &Path, variables: Vec<(String, String)>, log: LogSink) -> Result<Self, InvokeError> {
+    pub(super) async fn start(
+        function: &str,
+        binary: &Path,
+        variables: Vec<(String, String)>,
+        log: LogSink,
+    ) -> Result<Self, InvokeError> {
         Ok(Self::start_timed(function, binary, variables, log).await?.environment)
     }
 
@@ -52,7 +57,8 @@ impl Environment {
         let (asked, first_next) = oneshot::channel();
         let api = RuntimeApi::open(function, receiver, asked).await.map_err(|error| unavailable(function, &error))?;
         let spawned = Instant::now();
-        let mut process = spawn(function, binary, variables, api.address()).map_err(|error| unavailable(function, &error))?;
+        let mut process =
+            spawn(function, binary, variables, api.address()).map_err(|error| unavailable(function, &error))?;
         forward(function, process.stdout.take(), &log);
         forward(function, process.stderr.take(), &log);
         let environment = Self { function: function.to_owned(), process, events, api };

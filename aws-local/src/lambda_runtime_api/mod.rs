@@ -105,7 +105,13 @@ impl Pool {
         }
     }
 
-    async fn invoke(&self, name: &str, event: Value, deadline: Duration, mut ended: watch::Receiver<()>) -> Result<Value, InvokeError> {
+    async fn invoke(
+        &self,
+        name: &str,
+        event: Value,
+        deadline: Duration,
+        mut ended: watch::Receiver<()>,
+    ) -> Result<Value, InvokeError> {
         let function = self.function(name);
         tokio::select! {
             biased;
@@ -114,11 +120,19 @@ impl Pool {
         }
     }
 
-    async fn invoke_in_a_slot(&self, name: &str, function: &Function, event: Value, deadline: Duration) -> Result<Value, InvokeError> {
+    async fn invoke_in_a_slot(
+        &self,
+        name: &str,
+        function: &Function,
+        event: Value,
+        deadline: Duration,
+    ) -> Result<Value, InvokeError> {
         let _slot = function.slots.acquire().await.map_err(|error| unavailable(name, &error))?;
         let mut environment = match function.take_warm() {
             Some(environment) => environment,
-            None => Environment::start(name, &self.binary(name)?, (self.environment)(name), Arc::clone(&self.log)).await?,
+            None => {
+                Environment::start(name, &self.binary(name)?, (self.environment)(name), Arc::clone(&self.log)).await?
+            }
         };
         let answer = environment.invoke(event, deadline).await;
         // A function's own error leaves its environment fit for the next event; all else does not.

@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::json;
-use uuid::Uuid;
 
 use super::Mailbox;
 use super::send_email::SendEmail;
+use crate::stamp;
 
 /// The largest message SES takes by this API: <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>.
 const MAX_REQUEST_BYTES: usize = 40 * 1024 * 1024;
@@ -49,5 +49,5 @@ fn error(status: StatusCode, error_type: &str, message: &str) -> Response {
 }
 
 fn answer(status: StatusCode, body: serde_json::Value) -> Response {
-    (status, [("x-amzn-requestid", Uuid::now_v7().to_string())], Json(body)).into_response()
+    (status, [("x-amzn-requestid", stamp::unique_id().to_string())], Json(body)).into_response()
 }

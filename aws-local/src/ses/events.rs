@@ -9,9 +9,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::message::{Message, bare_address};
+use crate::stamp;
 
 const SIMULATOR_DOMAIN: &str = "simulator.amazonses.com";
 
@@ -25,7 +25,11 @@ enum Fate {
 }
 
 /// The events of a message, in the order in which SES would publish them.
-pub(super) fn events(message: &Message, configuration_set: Option<&str>, tags: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
+pub(super) fn events(
+    message: &Message,
+    configuration_set: Option<&str>,
+    tags: &BTreeMap<String, Vec<String>>,
+) -> Vec<Value> {
     let Some(configuration_set) = configuration_set else { return Vec::new() };
     let publication = Publication { message, configuration_set, tags };
     let sent = publication.event("Email Sent", "Send", "send", json!({}));
@@ -56,7 +60,9 @@ impl Publication<'_> {
         match fate(recipient) {
             Fate::Delivered => vec![self.delivery(recipient)],
             Fate::Bounced => vec![self.bounce(recipient, "General", "smtp; 550 5.1.1 user unknown")],
-            Fate::Suppressed => vec![self.bounce(recipient, "Suppressed", "Amazon SES has suppressed sending to this address")],
+            Fate::Suppressed => {
+                vec![self.bounce(recipient, "Suppressed", "Amazon SES has suppressed sending to this address")]
+            }
             Fate::Complained => vec![self.delivery(recipient), self.complaint(recipient)],
         }
     }
@@ -83,7 +89,7 @@ impl Publication<'_> {
                 "diagnosticCode": diagnostic,
             }],
             "timestamp": self.message.sent_at,
-            "feedbackId": Uuid::now_v7().to_string(),
+            "feedbackId": stamp::unique_id().to_string(),
             "reportingMTA": "dsn; local",
         });
         self.event("Email Bounced", "Bounce", "bounce", detail)
@@ -93,7 +99,7 @@ impl Publication<'_> {
         let detail = json!({
             "complainedRecipients": [{"emailAddress": bare_address(recipient)}],
             "timestamp": self.message.sent_at,
-            "feedbackId": Uuid::now_v7().to_string(),
+            "feedbackId": stamp::unique_id().to_string(),
             "userAgent": "Amazon SES Mailbox Simulator",
             "complaintFeedbackType": "abuse",
             "arrivalDate": self.message.sent_at,
@@ -104,7 +110,7 @@ impl Publication<'_> {
     fn event(&self, detail_type: &str, event_type: &str, detail_key: &str, detail: Value) -> Value {
         json!({
             "version": "0",
-            "id": Uuid::now_v7().to_string(),
+            "id": stamp::unique_id().to_string(),
             "detail-type": detail_type,
             "source": "aws.ses",
             "account": "000000000000",
@@ -121,7 +127,8 @@ impl Publication<'_> {
 
     fn mail(&self) -> Value {
         let message = self.message;
-        let headers: Vec<Value> = message.headers.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let headers: Vec<Value> =
+            message.headers.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
         let mut tags = self.tags.clone();
         tags.insert("ses:configuration-set".to_owned(), vec![self.configuration_set.to_owned()]);
         json!({

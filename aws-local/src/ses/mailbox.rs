@@ -8,14 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::events;
 use super::message::{Message, bare_address};
 use super::send_email::Accepted;
 use crate::locking::lock;
+use crate::stamp;
 
 /// How long events trail the answer to `SendEmail`. In SES it is a second or more; that they come later at all is
 /// what a sender has to live with, and may rely on.
@@ -58,12 +57,13 @@ impl Mailbox {
     /// When the directory cannot be made or read, or holds a message that is none.
     pub fn in_directory(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        let mut messages = fs::read_dir(directory)?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .filter(|path| path.as_ref().map_or(true, |path| path.extension().is_some_and(|extension| extension == "json")))
-            .map(|path| Ok(serde_json::from_slice::<Message>(&fs::read(path?)?)?))
-            .collect::<io::Result<Vec<_>>>()?;
-        messages.sort_by(|one, other| one.id.cmp(&other.id));
+        let entries = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
+        let mut files = entries.collect::<io::Result<Vec<_>>>()?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+        // A message's file is called by its id, which is greater than those before it.
+        files.sort();
+        let messages =
+            files.iter().map(|file| Ok(serde_json::from_slice(&fs::read(file)?)?)).collect::<io::Result<_>>()?;
         Ok(Self::holding(messages, Some(directory.to_owned())))
     }
 
@@ -125,15 +125,16 @@ impl Mailbox {
     }
 
     fn holding(messages: Vec<Message>, directory: Option<PathBuf>) -> Self {
-        let inner = Inner { messages: Mutex::new(messages), faults: Mutex::default(), directory, on_event: Mutex::default() };
+        let inner =
+            Inner { messages: Mutex::new(messages), faults: Mutex::default(), directory, on_event: Mutex::default() };
         Self { inner: Arc::new(inner) }
     }
 }
 
 fn into_message(accepted: Accepted) -> Message {
-    let now = Timestamp::now();
+    let now = stamp::now();
     let mut message = Message {
-        id: format!("{:016x}-{}-000000", now.as_millisecond(), Uuid::now_v7()),
+        id: format!("{:016x}-{}-000000", now.as_millisecond(), stamp::unique_id()),
         to: accepted.to,
         cc: accepted.cc,
         bcc: accepted.bcc,

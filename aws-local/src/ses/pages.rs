@@ -50,7 +50,10 @@ async fn messages(State(mailbox): State<Mailbox>, Query(recipient): Query<Recipi
 
 async fn html_part(State(mailbox): State<Mailbox>, Path(id): Path<String>) -> Response {
     match mailbox.message(&id) {
-        Some(message) => ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, "sandbox")], message.html).into_response(),
+        Some(message) => {
+            ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, "sandbox")], message.html)
+                .into_response()
+        }
         None => not_found(),
     }
 }
@@ -137,8 +140,17 @@ fn button(link: &str) -> String {
 }
 
 fn headers(message: &Message) -> String {
-    let listed = [("From", message.from.clone()), ("To", message.to.join(", ")), ("Cc", message.cc.join(", ")), ("Bcc", message.bcc.join(", "))];
-    let fixed: String = listed.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| header(name, &escaped(value))).collect();
+    let listed = [
+        ("From", message.from.clone()),
+        ("To", message.to.join(", ")),
+        ("Cc", message.cc.join(", ")),
+        ("Bcc", message.bcc.join(", ")),
+    ];
+    let fixed: String = listed
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| header(name, &escaped(value)))
+        .collect();
     let added: String = message.headers.iter().map(|(name, value)| header(name, &escaped(value))).collect();
     let sent = header("Sent", &time(&message.sent_at));
     let events = header("Events", &escaped(&fates(message)));
@@ -150,7 +162,11 @@ fn header(name: &str, escaped_value: &str) -> String {
 }
 
 fn text_part(text: &str) -> String {
-    if text.is_empty() { "<h2>Text</h2><p>None.</p>".to_owned() } else { format!("<h2>Text</h2><pre>{}</pre>", escaped(text)) }
+    if text.is_empty() {
+        "<h2>Text</h2><p>None.</p>".to_owned()
+    } else {
+        format!("<h2>Text</h2><pre>{}</pre>", escaped(text))
+    }
 }
 
 /// The frame has no origin and runs no scripts; its links open in a new tab, which is all it may do.
@@ -206,7 +222,10 @@ mod tests {
 
     #[test]
     fn links_open_in_new_tabs_with_and_without_a_head() {
-        assert_eq!(with_links_in_new_tabs("<!doctype html><HEAD lang=x><title>"), "<!doctype html><HEAD lang=x><base target=\"_blank\"><title>");
+        assert_eq!(
+            with_links_in_new_tabs("<!doctype html><HEAD lang=x><title>"),
+            "<!doctype html><HEAD lang=x><base target=\"_blank\"><title>"
+        );
         assert_eq!(with_links_in_new_tabs("<header>x"), "<base target=\"_blank\"><header>x");
         assert_eq!(with_links_in_new_tabs("<p>x"), "<base target=\"_blank\"><p>x");
     }

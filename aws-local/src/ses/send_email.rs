@@ -145,8 +145,10 @@ impl SendEmail {
 }
 
 fn check_recipients(destination: &Destination) -> Result<(), BadRequest> {
-    let recipients: Vec<&String> =
-        [&destination.to_addresses, &destination.cc_addresses, &destination.bcc_addresses].into_iter().flatten().collect();
+    let recipients: Vec<&String> = [&destination.to_addresses, &destination.cc_addresses, &destination.bcc_addresses]
+        .into_iter()
+        .flatten()
+        .collect();
     match recipients.len() {
         0 => Err(BadRequest::MissingTo),
         count if count > MAX_RECIPIENTS => Err(BadRequest::TooManyRecipients),
@@ -201,7 +203,10 @@ fn check_header(header: &Pair) -> Result<(), BadRequest> {
     if !header.value.bytes().all(|byte| (32..=126).contains(&byte)) {
         return refused("its value must be printable ASCII");
     }
-    if header.name.len() > MAX_HEADER_NAME || header.value.len() > MAX_HEADER_VALUE || header.name.len() + header.value.len() > MAX_HEADER_VALUE + 1 {
+    if header.name.len() > MAX_HEADER_NAME
+        || header.value.len() > MAX_HEADER_VALUE
+        || header.name.len() + header.value.len() > MAX_HEADER_VALUE + 1
+    {
         return refused("it is too long");
     }
     Ok(())

@@ -5,10 +5,11 @@ use crate::auth::token::AccessClaims;
 use crate::error::{Code, Problem, Result};
 use crate::keys::{self, Kind};
 use crate::route::Cx;
-use crate::store::{Access, Stored};
+use crate::store::{Access, Change, Guard, Stored};
 use domain::id::{SessionId, TenantId, UserId};
 use domain::member::{Member, MemberStatus};
 use domain::role::Permission;
+use jiff::SignedDuration;
 use std::future::Future;
 
 /// The header that names the tenant a request is about.
@@ -53,7 +54,12 @@ impl Auth {
         match self {
             Auth::Nobody => &[],
             Auth::Visitor | Auth::User => &[Access::Get(Kind::Session)],
-            Auth::Member(_) => &[Access::Get(Kind::Session), Access::Get(Kind::Member), Access::QueryIndex(Kind::Member)],
+            Auth::Member(_) => &[
+                Access::Get(Kind::Session),
+                Access::Get(Kind::Member),
+                Access::QueryIndex(Kind::Member),
+                Access::Update(Kind::Member),
+            ],
         }
     }
 
@@ -145,6 +151,7 @@ impl Caller for InTenant {
             return Err(Problem::forbidden(permission));
         }
         cx.enter(tenant);
+        note_seen(cx, &member).await?;
         Ok(InTenant { user: claims.user, tenant, member })
     }
 }
@@ -176,6 +183,18 @@ async fn member_of_only(cx: &Cx, claims: &AccessClaims) -> Result<Membership> {
             "Say which workspace this is about: send its id as X-Tenant-Id. GET /v1/me/tenants lists yours.",
         )),
     }
+}
+
+/// How exact "last seen" is: a member's item is written at most once in this time for having been here.
+const SEEN_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+async fn note_seen(cx: &Cx, member: &Stored<Member>) -> Result<()> {
+    if cx.now().duration_since(member.last_seen_at) < SEEN_EVERY {
+        return Ok(());
+    }
+    let seen = Change::new().set("last_seen_at", cx.now());
+    let key = keys::member(member.tenant, member.user);
+    cx.store().transaction().update(key, seen, Guard::present(), Problem::not_found()).commit().await
 }
 
 fn named_tenant(cx: &Cx) -> Option<String> {

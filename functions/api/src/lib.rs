@@ -1,3 +1,7 @@
+//! The API's own description.
+
 use common::function::Function;
 
-pub static FUNCTIONS: &[&Function] = &[];
+pub mod get_openapi;
+
+pub static FUNCTIONS: &[&Function] = &[&get_openapi::FUNCTION];

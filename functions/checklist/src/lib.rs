@@ -1,3 +1,8 @@
+//! Checklist: Getting started, which completes itself and shows evidence.
+
 use common::function::Function;
 
-pub static FUNCTIONS: &[&Function] = &[];
+pub mod get_checklist;
+pub mod recompute_checklist;
+
+pub static FUNCTIONS: &[&Function] = &[&get_checklist::FUNCTION, &recompute_checklist::FUNCTION];

@@ -1,3 +1,27 @@
+//! Invite: bringing a team in, and who may do what.
+
 use common::function::Function;
 
-pub static FUNCTIONS: &[&Function] = &[];
+pub mod accept_invite;
+pub mod accept_page;
+pub mod create_invites;
+pub mod list_invites;
+pub mod list_members;
+pub mod preview_invite;
+pub mod send_mail;
+pub mod update_member;
+
+mod invite_link;
+mod invite_view;
+mod member_view;
+
+pub static FUNCTIONS: &[&Function] = &[
+    &create_invites::FUNCTION,
+    &list_invites::FUNCTION,
+    &preview_invite::FUNCTION,
+    &accept_invite::FUNCTION,
+    &accept_page::FUNCTION,
+    &list_members::FUNCTION,
+    &update_member::FUNCTION,
+    &send_mail::FUNCTION,
+];

@@ -1,0 +1,98 @@
+//! Folds a tenant's state into its checklist whenever something the checklist depends on has changed.
+//!
+//! A record only says *whose* state changed. The facts are read as one snapshot with the checklist and the result is written
+//! on the condition that the checklist is still the one that was read: however records repeat or cross, what is written last
+//! was folded from the newest state. A batch could pair old facts with a newer checklist, and no later record would mend that.
+
+use common::error::{Code, Problem, Result};
+use common::function::Function;
+use common::keys::{self, Kind, Whose};
+use common::store::{self, Access, Order, Stored};
+use common::trigger::{Event, Failures, Listen, Record, StreamTrigger, TriggerCx};
+use domain::checklist::{Checklist, Facts, fold};
+use domain::id::TenantId;
+use domain::invite::OpenInvite;
+use domain::tenant::Counters;
+use std::collections::BTreeSet;
+
+pub static FUNCTION: Function = Function::stream::<RecomputeChecklist>();
+
+pub struct RecomputeChecklist;
+
+/// How often a fold that somebody else's overtook is done again before the stream's retry takes over.
+const TRIES: usize = 3;
+
+impl StreamTrigger for RecomputeChecklist {
+    const NAME: &'static str = "recompute-checklist";
+    const SUMMARY: &'static str = "Folds a tenant's state into its checklist.";
+    const LISTENS: Listen = Listen {
+        kinds: &[Kind::Tenant, Kind::Counters, Kind::Billing, Kind::OpenInvite],
+        events: &[Event::Insert, Event::Modify, Event::Remove],
+    };
+    const ACCESS: &'static [Access] = &[
+        Access::Get(Kind::Checklist),
+        Access::Get(Kind::Tenant),
+        Access::Get(Kind::Counters),
+        Access::Get(Kind::Billing),
+        Access::Query(Kind::OpenInvite),
+        Access::Replace(Kind::Checklist),
+    ];
+
+    async fn handle(cx: &TriggerCx, records: &[Record]) -> Failures {
+        let mut failures = Failures::default();
+        for tenant in tenants_of(records) {
+            if let Err(problem) = recompute(cx, tenant).await {
+                tracing::warn!(%tenant, %problem, "a checklist was not recomputed; it will be tried again");
+                records.iter().filter(|record| record.whose == Whose::Tenant(tenant)).for_each(|record| failures.add(record));
+            }
+        }
+        failures
+    }
+}
+
+/// Each tenant once, however many of its records a batch holds.
+fn tenants_of(records: &[Record]) -> BTreeSet<TenantId> {
+    let tenant = |record: &Record| match &record.whose {
+        Whose::Tenant(tenant) => Some(*tenant),
+        Whose::User(_) | Whose::Email(_) => None,
+    };
+    records.iter().filter_map(tenant).collect()
+}
+
+async fn recompute(cx: &TriggerCx, tenant: TenantId) -> Result<()> {
+    for _ in 0..TRIES {
+        let outcome = recompute_once(cx, tenant).await;
+        if !store::was_refused_with(&outcome, Code::VersionStale) {
+            return outcome;
+        }
+    }
+    Err(Problem::try_again())
+}
+
+async fn recompute_once(cx: &TriggerCx, tenant: TenantId) -> Result<()> {
+    let wanted = (keys::checklist(tenant), keys::tenant(tenant), keys::counters(tenant), keys::billing(tenant));
+    let (checklist, settings, counters, billing) = cx.store().snapshot(wanted).await?;
+    // A tenant's items come to be in one transaction: where one is missing, the tenant is gone.
+    let (Some(checklist), Some(settings), Some(counters), Some(billing)) = (checklist, settings, counters, billing) else {
+        return Ok(());
+    };
+    let open = last_open_invite(cx, tenant, &counters).await?;
+    let facts = Facts { tenant: &settings, counters: &counters, billing: &billing, last_open_invite: open.as_ref() };
+    write_if_changed(cx, &checklist, fold(facts, Some(&checklist), cx.now())).await
+}
+
+/// Read after the snapshot, so it is no older than the checklist; and only while it can matter.
+async fn last_open_invite(cx: &TriggerCx, tenant: TenantId, counters: &Counters) -> Result<Option<OpenInvite>> {
+    if counters.first_accepted.is_some() {
+        return Ok(None);
+    }
+    let page = cx.store().query(keys::open_invites(tenant), Order::Descending, 1, None).await?;
+    Ok(page.items.into_iter().next().map(|open| open.item))
+}
+
+async fn write_if_changed(cx: &TriggerCx, before: &Stored<Checklist>, next: Checklist) -> Result<()> {
+    if before.item == next {
+        return Ok(());
+    }
+    cx.store().transaction().replace(before, &next, Problem::version_stale()).commit().await
+}

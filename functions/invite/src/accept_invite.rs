@@ -1,0 +1,205 @@
+//! `POST /v1/invites/accept`: the invited person comes in.
+//!
+//! A new person becomes a verified user and a member in one transaction; an existing one signs in first. However many try at
+//! once, the invite's own item lets one through.
+
+use crate::invite_link::{self, OpenLink};
+use common::auth::caller::{Auth, SignedIn, Visitor};
+use common::auth::password::Password;
+use common::auth::session::{self, AccessGrant, NewSession};
+use common::auth::token::TokenKind;
+use common::error::{Code, Problem, Result};
+use common::function::Function;
+use common::keys::{self, Kind};
+use common::reply::Reply;
+use common::route::{Cx, Method, Route};
+use common::store::{Access, Change, Guard, Transaction};
+use common::view::{TenantView, UserView, own_words};
+use domain::audit::Action;
+use domain::id::UserId;
+use domain::invite::{Invite, Outcome};
+use domain::member::{InvitedBy, Member, MemberStatus};
+use domain::role::Role;
+use domain::tenant::{Accepted, MemberMark};
+use domain::text::DisplayName;
+use domain::user::{Credential, EmailOwner, User};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub static FUNCTION: Function = Function::route::<AcceptInvite>();
+
+pub struct AcceptInvite;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// From the link's fragment.
+    token: String,
+    /// A new person's name, if they want to give one.
+    #[serde(default)]
+    display_name: Option<DisplayName>,
+    /// A new person's password. Whoever has an account leaves it out and signs in first.
+    #[serde(default)]
+    password: Option<Password>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Joined {
+    user: UserView,
+    tenant: TenantView,
+    role: Role,
+    #[serde(flatten)]
+    grant: AccessGrant,
+}
+
+impl Route for AcceptInvite {
+    const NAME: &'static str = "accept-invite";
+    const SUMMARY: &'static str = "Accept an invite, as a new person or as the signed-in owner of the invited address.";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/v1/invites/accept";
+    const AUTH: Auth = Auth::Visitor;
+    const ACCESS: &'static [Access] = &[
+        Access::Get(Kind::Invite),
+        Access::Get(Kind::Tenant),
+        Access::Get(Kind::EmailOwner),
+        Access::Get(Kind::User),
+        Access::Update(Kind::Invite),
+        Access::Delete(Kind::InviteEmail),
+        Access::Delete(Kind::OpenInvite),
+        Access::Create(Kind::EmailOwner),
+        Access::Create(Kind::User),
+        Access::Create(Kind::Credential),
+        Access::Create(Kind::Session),
+        Access::Create(Kind::Member),
+        Access::Update(Kind::Counters),
+        Access::Create(Kind::Audit),
+    ];
+    const REFUSES: &'static [Code] = &[
+        Code::InviteInvalid,
+        Code::InviteGone,
+        Code::SignInRequired,
+        Code::InviteEmailMismatch,
+        Code::Conflict,
+    ];
+    const SUCCESS: u16 = 201;
+    const SIGNS: &'static [TokenKind] = &[TokenKind::Access];
+    const MEMORY_MB: u32 = 1024;
+    type Caller = Visitor;
+    type Input = Input;
+    type Output = Joined;
+
+    fn example() -> Value {
+        json!({ "token": "eyJ…", "display_name": "Grace", "password": "violet harbour tin sparrow" })
+    }
+
+    async fn handle(cx: &Cx, caller: Visitor, input: Input) -> Result<Reply<Joined>> {
+        let link = invite_link::open(cx, &input.token).await?;
+        match (&link.owner, caller) {
+            (None, Visitor::Anonymous) => join_as_new_person(cx, link, input).await,
+            (Some(owner), Visitor::SignedIn(caller)) if owner.user == caller.user => join(cx, link, caller).await,
+            (Some(_), Visitor::Anonymous) => Err(sign_in_required()),
+            (_, Visitor::SignedIn(_)) => Err(email_mismatch()),
+        }
+    }
+}
+
+async fn join_as_new_person(cx: &Cx, link: OpenLink, input: Input) -> Result<Reply<Joined>> {
+    let password = input.password.ok_or_else(password_missing)?;
+    let OpenLink { invite, tenant, .. } = link;
+    password.require_strong(&own_words(&invite.email, input.display_name.as_ref(), &tenant.company_name))?;
+
+    let user = User {
+        id: UserId::from_uuid(cx.new_id()?),
+        email: invite.email.clone(),
+        display_name: input.display_name,
+        time_zone: None,
+        created_at: cx.now(),
+    };
+    let credential = Credential { user: user.id, password_hash: password.hash()?, changed_at: cx.now() };
+    let owner = EmailOwner { email: invite.email.clone(), user: user.id };
+    let session = NewSession::new(user.id, cx.now())?;
+    let transaction = admit(cx, &invite, user.id)?
+        .create(&owner, sign_in_required())
+        .create(&user, Problem::try_again())
+        .create(&credential, Problem::try_again());
+    session.create_in(transaction).commit().await?;
+
+    let (grant, cookie) = session.grant(cx)?;
+    let joined = Joined { user: (&user).into(), tenant: TenantView::from(&tenant), role: invite.role, grant };
+    Ok(Reply::from(joined).cookie(cookie))
+}
+
+async fn join(cx: &Cx, link: OpenLink, caller: SignedIn) -> Result<Reply<Joined>> {
+    let OpenLink { invite, tenant, .. } = link;
+    let user = cx.store().get(keys::user(caller.user)).await?.ok_or_else(Problem::unauthenticated)?;
+    admit(cx, &invite, caller.user)?.commit().await?;
+    let grant = session::access_grant(cx, caller.user, caller.session)?;
+    Ok(Joined { user: (&user.item).into(), tenant: TenantView::from(&tenant), role: invite.role, grant }.into())
+}
+
+/// What makes `user` a member, whoever they were before: the invite is used, the membership is there, the counters are right.
+fn admit(cx: &Cx, invite: &Invite, user: UserId) -> Result<Transaction> {
+    let (tenant, now) = (invite.tenant, cx.now());
+    let member = Member {
+        tenant,
+        user,
+        role: invite.role,
+        status: MemberStatus::Active,
+        joined_at: now,
+        first_seen_at: now,
+        last_seen_at: now,
+        invited: Some(InvitedBy { user: invite.invited_by, invite: invite.id }),
+    };
+    let accepted = Change::new().set("outcome", Outcome::Accepted { by: user, at: now });
+    let still_open = Guard::present().and_lacks("outcome").and_equals("jti", invite.jti);
+    let audit = cx.audit(tenant, user, Action::InviteAccepted, invite.id)?;
+    Ok(cx
+        .store()
+        .transaction()
+        .update(keys::invite(tenant, invite.id), accepted, still_open, invite_link::used())
+        .create(&member, already_member())
+        .update(keys::counters(tenant), counted(cx, invite, user), Guard::present(), Problem::try_again())
+        .delete(keys::invite_email(tenant, &invite.email), Guard::default(), Problem::try_again())
+        .delete(keys::open_invite(&invite.open_marker()), Guard::default(), Problem::try_again())
+        .create(&audit, Problem::try_again()))
+}
+
+fn counted(cx: &Cx, invite: &Invite, user: UserId) -> Change {
+    let now = cx.now();
+    let change = Change::new()
+        .add("members", 1)
+        .add("invited_members", 1)
+        .set_once("first_accepted", Accepted { invite: invite.id, by: user, at: now });
+    match invite.role {
+        Role::Admin => {
+            change.add("admins", 1).set("admins_changed", MemberMark { member: user, by: invite.invited_by, at: now })
+        }
+        Role::Operator | Role::Viewer => change,
+    }
+}
+
+fn password_missing() -> Problem {
+    Problem::field("/password", "missing", "Choose a password: this address has no account yet.")
+}
+
+fn sign_in_required() -> Problem {
+    Problem::new(
+        Code::SignInRequired,
+        "The invited address has an account. Sign in with it, then accept the invitation.",
+    )
+}
+
+fn email_mismatch() -> Problem {
+    Problem::new(
+        Code::InviteEmailMismatch,
+        "This invitation is for another address than the one you are signed in with. Sign out, then follow the link again and sign in or register with the invited address.",
+    )
+}
+
+fn already_member() -> Problem {
+    Problem::new(
+        Code::Conflict,
+        "You are a member of this workspace already. The invitation was not used; if your role is wrong, ask a Tenant Admin to change it.",
+    )
+}

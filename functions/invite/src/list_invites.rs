@@ -1,0 +1,71 @@
+//! `GET /v1/invites`: who was invited, and what became of it.
+
+use crate::invite_view::{self, InviteView};
+use common::auth::caller::{Auth, InTenant};
+use common::error::{Code, Result};
+use common::function::Function;
+use common::keys::{self, Kind};
+use common::paging::{self, Limit, List};
+use common::reply::Reply;
+use common::route::{Cx, Method, Route};
+use common::store::{Access, Stored};
+use domain::id::UserId;
+use domain::invite::{Invite, InviteStatus};
+use domain::role::Permission;
+use domain::user::User;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap};
+
+pub static FUNCTION: Function = Function::route::<ListInvites>();
+
+pub struct ListInvites;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Only these. A page may then hold fewer rows than its limit although more follow.
+    #[serde(default)]
+    status: Option<InviteStatus>,
+    #[serde(default)]
+    limit: Limit,
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+impl Route for ListInvites {
+    const NAME: &'static str = "list-invites";
+    const SUMMARY: &'static str = "Who was invited, and what became of it.";
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "/v1/invites";
+    const AUTH: Auth = Auth::Member(Permission::ManageInvites);
+    const ACCESS: &'static [Access] = &[Access::Query(Kind::Invite), Access::Get(Kind::User)];
+    const REFUSES: &'static [Code] = &[];
+    type Caller = InTenant;
+    type Input = Input;
+    type Output = List<InviteView>;
+
+    fn example() -> Value {
+        json!({})
+    }
+
+    async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<List<InviteView>>> {
+        let range = keys::invites(caller.tenant);
+        let (mut invites, next_cursor) = paging::page_of(cx.store(), range, input.limit, input.cursor.as_deref()).await?;
+        invites.retain(|invite| input.status.is_none_or(|status| invite.status(cx.now()) == status));
+        let inviters = inviters_of(cx, &invites).await?;
+        let show = |invite: &Stored<Invite>| invite_view::show(invite, inviters.get(&invite.invited_by), cx.now());
+        Ok(List { data: invites.iter().map(show).collect(), next_cursor }.into())
+    }
+}
+
+async fn inviters_of(cx: &Cx, invites: &[Stored<Invite>]) -> Result<HashMap<UserId, User>> {
+    let ids: BTreeSet<_> = invites.iter().map(|invite| invite.invited_by).collect();
+    let wanted: Vec<_> = ids.into_iter().map(keys::user).collect();
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let users = cx.store().get_each(&wanted).await?;
+    Ok(users.into_iter().flatten().map(|user| (user.id, user.item)).collect())
+}

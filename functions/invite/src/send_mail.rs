@@ -1,0 +1,116 @@
+//! Sends what the outbox holds: PENDING → SENDING (a lease) → SENT or FAILED.
+//!
+//! At least once: a sender that dies after SES took the mail leaves a lease behind, and who comes next sends again. The lease
+//! bounds that at one duplicate a crash. What SES will not take now comes again with the stream's retry.
+
+use common::error::{Code, Problem, Result};
+use common::function::Function;
+use common::keys::{self, Kind};
+use common::mail::{self, Sent};
+use common::store::{Access, Change, Guard, Stored};
+use common::auth::token::TokenKind;
+use common::trigger::{Event, Failures, Listen, Record, StreamTrigger, TriggerCx};
+use domain::invite::Delivery;
+use domain::outbox::{Message, NextStep, Outbox, Owner, SendState};
+use jiff::SignedDuration;
+
+pub static FUNCTION: Function = Function::stream::<SendMail>();
+
+pub struct SendMail;
+
+/// How long a sender has before another may take over: longer than a send takes, shorter than the stream's patience.
+const LEASE: SignedDuration = SignedDuration::from_secs(30);
+
+impl StreamTrigger for SendMail {
+    const NAME: &'static str = "send-mail";
+    const SUMMARY: &'static str = "Sends what the outbox holds.";
+    const LISTENS: Listen = Listen { kinds: &[Kind::Outbox], events: &[Event::Insert] };
+    const ACCESS: &'static [Access] =
+        &[Access::Get(Kind::Outbox), Access::Replace(Kind::Outbox), Access::Update(Kind::Invite)];
+    const SIGNS: &'static [TokenKind] = &[TokenKind::Invite, TokenKind::SignUp];
+    const BATCH_SIZE: u32 = 10;
+
+    async fn handle(cx: &TriggerCx, records: &[Record]) -> Failures {
+        let mut failures = Failures::default();
+        // One after the other: SES accounts have a sending rate, and a mail that fails holds none of the others up.
+        for record in records {
+            if let Err(problem) = deliver(cx, record).await {
+                tracing::warn!(record = record.sk, problem = %problem, "a mail was not sent; it will be tried again");
+                failures.add(record);
+            }
+        }
+        failures
+    }
+}
+
+async fn deliver(cx: &TriggerCx, record: &Record) -> Result<()> {
+    let Some((owner, id)) = owner_of(record).zip(keys::parse_outbox(&record.sk)) else {
+        return Err(Problem::internal("an outbox row with a key that is not one"));
+    };
+    // A row that is not there any more has been swept: it was sent or given up long ago.
+    let Some(row) = cx.store().get(keys::outbox(&owner, id)).await? else {
+        return Ok(());
+    };
+    match row.next_step(cx.now()) {
+        NextStep::Nothing => Ok(()),
+        NextStep::Wait => Err(Problem::try_again()),
+        NextStep::Send => send(cx, row).await,
+    }
+}
+
+fn owner_of(record: &Record) -> Option<Owner> {
+    match &record.whose {
+        keys::Whose::Tenant(tenant) => Some(Owner::Tenant(*tenant)),
+        keys::Whose::Email(email) => Some(Owner::Email(email.clone())),
+        keys::Whose::User(_) => None,
+    }
+}
+
+async fn send(cx: &TriggerCx, row: Stored<Outbox>) -> Result<()> {
+    let mail = mail::render(cx, &row)?;
+    let until = cx.now().saturating_add(LEASE).map_err(Problem::internal)?;
+    let leased = enter(cx, row, SendState::Sending { until }).await?;
+    match mail::send(cx, &leased, &mail).await? {
+        Sent::Taken { message_id } => close(cx, leased, SendState::Sent { message_id, at: cx.now() }, Delivery::Sent).await,
+        Sent::Refused { reason } => {
+            tracing::warn!(mail = %leased.id, reason, "SES refused a mail for good");
+            close(cx, leased, SendState::Failed { reason, at: cx.now() }, Delivery::Failed).await
+        }
+        Sent::NotNow { reason } => {
+            tracing::warn!(mail = %leased.id, reason, "SES did not take a mail");
+            // The lease goes back at once, so that the stream's next try need not wait for it.
+            enter(cx, leased, SendState::Pending).await?;
+            Err(Problem::try_again())
+        }
+    }
+}
+
+/// Moves the row to `state`, if nobody else did anything to it meanwhile.
+async fn enter(cx: &TriggerCx, row: Stored<Outbox>, state: SendState) -> Result<Stored<Outbox>> {
+    let next = Outbox { state, ..row.item.clone() };
+    cx.store().transaction().replace(&row, &next, Problem::try_again()).commit().await?;
+    Ok(Stored { item: next, version: row.version + 1 })
+}
+
+/// Ends the row, and tells the invite whose mail it was.
+async fn close(cx: &TriggerCx, row: Stored<Outbox>, state: SendState, delivery: Delivery) -> Result<()> {
+    let next = Outbox { state, ..row.item.clone() };
+    let transaction = cx.store().transaction().replace(&row, &next, Problem::try_again());
+    let Message::Invite(about) = &row.message else {
+        return transaction.commit().await;
+    };
+    let change = Change::new().set("delivery", delivery);
+    // A later mail of the same invite speaks for it, not this one.
+    let is_its_mail = Guard::present().and_equals("mail", row.id);
+    let key = keys::invite(about.tenant, about.invite);
+    match transaction.update(key, change, is_its_mail, superseded()).commit().await {
+        Err(problem) if problem.code == Code::Conflict => {
+            cx.store().transaction().replace(&row, &next, Problem::try_again()).commit().await
+        }
+        outcome => outcome,
+    }
+}
+
+fn superseded() -> Problem {
+    Problem::new(Code::Conflict, "the invite has another mail by now")
+}

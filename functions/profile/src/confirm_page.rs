@@ -1,0 +1,35 @@
+//! `GET /confirm`: the page that the link of a sign-up opens. The token is in the fragment, which no server sees.
+
+use common::auth::caller::{Auth, Nobody};
+use common::error::{Code, Result};
+use common::function::Function;
+use common::page;
+use common::reply::{Html, Reply};
+use common::route::{Cx, Method, NoInput, Route};
+use common::store::Access;
+use serde_json::{Value, json};
+
+pub static FUNCTION: Function = Function::route::<ConfirmPage>();
+
+pub struct ConfirmPage;
+
+impl Route for ConfirmPage {
+    const NAME: &'static str = "confirm-page";
+    const SUMMARY: &'static str = "The page that the link of a sign-up opens.";
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "/confirm";
+    const AUTH: Auth = Auth::Nobody;
+    const ACCESS: &'static [Access] = &[];
+    const REFUSES: &'static [Code] = &[];
+    type Caller = Nobody;
+    type Input = NoInput;
+    type Output = Html;
+
+    fn example() -> Value {
+        json!({})
+    }
+
+    async fn handle(_: &Cx, _: Nobody, _: NoInput) -> Result<Reply<Html>> {
+        page::page(include_str!("../pages/confirm.html"))
+    }
+}

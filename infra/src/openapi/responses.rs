@@ -1,0 +1,113 @@
+//! What an operation answers: its success, and one response for each status that it can refuse with.
+
+use super::operation::{Etag, Operation};
+use super::schemas::Schemas;
+use common::error::Code;
+use common::reply::Content;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// A header of our answers, by its name in `components.headers`.
+#[derive(Clone, Copy)]
+enum Header {
+    RequestId,
+    Etag,
+    RetryAfter,
+}
+
+impl Header {
+    const ALL: [Header; 3] = [Header::RequestId, Header::Etag, Header::RetryAfter];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Header::RequestId => "Request-Id",
+            Header::Etag => "ETag",
+            Header::RetryAfter => "Retry-After",
+        }
+    }
+
+    fn describe(self) -> Value {
+        match self {
+            Header::RequestId => json!({
+                "description": "Names this request in our logs.",
+                "schema": { "type": "string" },
+            }),
+            Header::Etag => json!({
+                "description": "The version of what is answered. Send it as If-Match with a change.",
+                "schema": { "type": "string" },
+            }),
+            Header::RetryAfter => json!({
+                "description": "How many seconds to wait before the next try.",
+                "schema": { "type": "integer", "minimum": 0 },
+            }),
+        }
+    }
+}
+
+pub(super) fn shared_headers() -> Map<String, Value> {
+    Header::ALL.into_iter().map(|header| (header.name().to_owned(), header.describe())).collect()
+}
+
+fn headers(of: &[Header]) -> Map<String, Value> {
+    let reference = |header: Header| json!({ "$ref": format!("#/components/headers/{}", header.name()) });
+    of.iter().map(|header| (header.name().to_owned(), reference(*header))).collect()
+}
+
+pub(super) fn responses(operation: &Operation, schemas: &mut Schemas) -> Map<String, Value> {
+    let mut responses = Map::new();
+    responses.insert(operation.http.success.to_string(), success(operation, schemas));
+    for (status, codes) in by_status(operation) {
+        responses.insert(status.to_string(), refusal(status, &codes, schemas));
+    }
+    responses
+}
+
+fn success(operation: &Operation, schemas: &mut Schemas) -> Value {
+    match (schemas.output(operation.http.output), operation.etag) {
+        (Content::Json(schema), Etag::Answered) => json!({
+            "description": "Done.",
+            "headers": headers(&[Header::RequestId, Header::Etag]),
+            "content": { "application/json": { "schema": schema } },
+        }),
+        (Content::Json(schema), Etag::Unknown) => json!({
+            "description": "Done.",
+            "headers": headers(&[Header::RequestId]),
+            "content": { "application/json": { "schema": schema } },
+        }),
+        (Content::Document(media_type), _) => json!({
+            "description": "The document.",
+            "headers": headers(&[Header::RequestId]),
+            "content": { media_type: {} },
+        }),
+        (Content::Nothing, _) => json!({
+            "description": "Done; there is nothing to say.",
+            "headers": headers(&[Header::RequestId]),
+        }),
+    }
+}
+
+fn by_status(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in operation.http.refusals() {
+        by_status.entry(code.status()).or_default().push(code);
+    }
+    by_status
+}
+
+fn refusal(status: u16, codes: &[Code], schemas: &mut Schemas) -> Value {
+    let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
+    let lines: Vec<_> = codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.title())).collect();
+    let headers = match status {
+        429 | 503 => headers(&[Header::RequestId, Header::RetryAfter]),
+        _ => headers(&[Header::RequestId]),
+    };
+    json!({
+        "description": lines.join("\n"),
+        "headers": headers,
+        "content": {
+            "application/problem+json": {
+                "schema": { "allOf": [schemas.problem(), { "properties": { "code": { "enum": names } } }] },
+            },
+        },
+    })
+}

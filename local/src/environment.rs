@@ -1,0 +1,62 @@
+//! What each function is told by its environment: here exactly the variables that its deployment sets.
+
+use crate::private_keys::{KeyError, PrivateKeys};
+use crate::table;
+use common::auth::token::TokenKind;
+use common::config;
+
+/// Where dynoxide says it is.
+const REGION: &str = "us-east-1";
+const MAIL_FROM: &str = "Callaro <no-reply@callaro.example>";
+
+/// The addresses of what functions talk to and talk about.
+pub(crate) struct Places {
+    pub(crate) public_url: String,
+    pub(crate) console_url: Option<String>,
+    pub(crate) dynamodb: String,
+    pub(crate) sesv2: String,
+}
+
+#[derive(Clone)]
+pub(crate) struct Environment {
+    shared: Vec<(String, String)>,
+    keys: PrivateKeys,
+}
+
+impl Environment {
+    pub(crate) fn new(places: &Places, keys: PrivateKeys) -> Result<Environment, KeyError> {
+        let verifying = keys.public()?.to_string();
+        let mut shared = vec![
+            (config::TABLE_NAME, table::NAME),
+            (config::PUBLIC_URL, &places.public_url),
+            (config::MAIL_FROM, MAIL_FROM),
+            (config::VERIFYING_KEYS, &verifying),
+            (config::AWS_REGION, REGION),
+            // The stand-ins check no signature, but a request has to carry one.
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            (config::AWS_ENDPOINT_URL_DYNAMODB, &places.dynamodb),
+            (config::AWS_ENDPOINT_URL_SESV2, &places.sesv2),
+        ];
+        shared.extend(places.console_url.iter().map(|url| (config::CONSOLE_URL, url.as_str())));
+        let shared = shared.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Ok(Environment { shared, keys })
+    }
+
+    /// The variables of the function called `name`.
+    pub(crate) fn of_function(&self, name: &str) -> Vec<(String, String)> {
+        let function = functions::all().find(|function| function.name == name);
+        self.of(function.map_or(&[], |function| function.signs))
+    }
+
+    /// The variables of a function that signs `signs`: no other private key is among them.
+    pub(crate) fn of(&self, signs: &[TokenKind]) -> Vec<(String, String)> {
+        let signing = |kind: &TokenKind| Some((kind.signing_variable().to_owned(), self.keys.of(*kind)?.to_owned()));
+        self.shared.iter().cloned().chain(signs.iter().filter_map(signing)).collect()
+    }
+}
+
+/// Looks a variable up in a list of them.
+pub(crate) fn lookup(variables: &[(String, String)]) -> impl Fn(&str) -> Option<String> {
+    |name| variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value.clone())
+}

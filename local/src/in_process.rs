@@ -1,0 +1,84 @@
+//! Functions run in this process, on the same events and through the same adapter as in their binaries.
+
+use crate::environment::{self, Environment};
+use aws_local::InvokeError;
+use common::app::{App, Observer};
+use common::auth::token::TokenKind;
+use common::clock::Clock;
+use common::config::ConfigError;
+use common::function::{Function, Http, Source, Stream};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Context, LambdaEvent, Request, Service, service_fn};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// One [`App`] for all functions that sign the same kinds of token: a function holds no key that it does not declare, and
+/// connections are shared among many.
+pub(crate) struct InProcess {
+    apps: BTreeMap<&'static [TokenKind], Arc<App>>,
+}
+
+impl InProcess {
+    pub(crate) fn new(
+        environment: &Environment,
+        clock: &Clock,
+        observer: Option<&Observer>,
+    ) -> Result<InProcess, ConfigError> {
+        let mut apps = BTreeMap::new();
+        for function in functions::all() {
+            if !apps.contains_key(function.signs) {
+                apps.insert(function.signs, Arc::new(app(environment, function.signs, clock, observer)?));
+            }
+        }
+        Ok(InProcess { apps })
+    }
+
+    pub(crate) async fn run(&self, function: &'static Function, event: Value) -> Result<Value, InvokeError> {
+        let Some(app) = self.apps.get(function.signs).cloned() else {
+            return Err(failed("Unknown", format!("{} is not in the manifest", function.name)));
+        };
+        match &function.source {
+            Source::Http(http) => answer(http, app, event).await,
+            Source::Stream(stream) => process(stream, app, event).await,
+        }
+    }
+}
+
+fn app(
+    environment: &Environment,
+    signs: &[TokenKind],
+    clock: &Clock,
+    observer: Option<&Observer>,
+) -> Result<App, ConfigError> {
+    let variables = environment.of(signs);
+    let app = App::from(&environment::lookup(&variables), signs, clock.clone())?;
+    Ok(match observer {
+        Some(observer) => app.observed_by(observer.clone()),
+        None => app,
+    })
+}
+
+/// What `lambda_http::run` does around an event, without the runtime API.
+async fn answer(http: &'static Http, app: Arc<App>, event: Value) -> Result<Value, InvokeError> {
+    let request: LambdaRequest =
+        serde_json::from_str(&event.to_string()).map_err(|error| failed("Deserialize", error.to_string()))?;
+    let handler = service_fn(move |request: Request| {
+        let answer = (http.serve)(app.clone(), request);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let answered = Adapter::from(handler).call(LambdaEvent::new(request, Context::default())).await;
+    match answered {
+        Ok(answer) => serde_json::to_value(answer).map_err(|error| failed("Serialize", error.to_string())),
+        Err(never) => match never {},
+    }
+}
+
+async fn process(stream: &'static Stream, app: Arc<App>, event: Value) -> Result<Value, InvokeError> {
+    (stream.run)(app, event).await.map_err(|message| failed("Error", message))
+}
+
+fn failed(error_type: &str, message: String) -> InvokeError {
+    InvokeError::Function { error_type: error_type.to_owned(), message }
+}
