@@ -125,7 +125,10 @@ async fn a_function_that_takes_too_long_is_killed_and_replaced() {
 async fn an_answer_larger_than_lambda_takes_is_an_error_and_the_next_event_is_handled() {
     let bootstraps = bootstraps();
     let error = probe(&bootstraps, json!({"do": "large"})).await.unwrap_err();
-    assert!(!matches!(error, InvokeError::TimedOut { .. }), "{error:?}");
+    assert!(
+        matches!(&error, InvokeError::Function { error_type, .. } if error_type == "Function.ResponseSizeTooLarge"),
+        "{error:?}"
+    );
     assert_eq!(probe(&bootstraps, json!({"do": "echo", "say": 1})).await.unwrap()["echo"], 1);
 }
 

@@ -14,6 +14,7 @@ const MAX_LIMIT: u16 = 100;
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ListOf{T}")]
 pub struct List<T> {
     pub data: Vec<T>,
     /// Send as `cursor` for the next page; null on the last.

@@ -7,6 +7,7 @@ use uuid::{Builder, Uuid};
 /// `N` unguessable bytes.
 pub fn bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
     getrandom::fill(&mut bytes).map_err(Problem::internal)?;
     Ok(bytes)
 }

@@ -128,7 +128,7 @@ pub enum Order {
 
 impl Store {
     /// The table for one request of `function`, which declared `access` (its own, and its caller's).
-    pub(crate) fn new(app: &App, function: &'static str, access: [&'static [Access]; 2]) -> Store {
+    pub fn new(app: &App, function: &'static str, access: [&'static [Access]; 2]) -> Store {
         let table = app.config.table.as_str().into();
         Store { client: app.dynamo.clone(), table, function, access, scope: Scope::Any, meter: Arc::default() }
     }

@@ -21,8 +21,8 @@ pub fn functions(areas: &[Area]) -> String {
     let rows: String = areas.iter().flat_map(|area| area.functions).map(|function| row(function)).collect();
     format!(
         "# The functions\n\n\
-        Every function, what runs it, who may call it, and all that it may do to the table. Rendered from the manifest by \
-        `make sync`; do not edit.\n\n\
+        Every function, what runs it, who may call it, and all that it may do to the table. Rendered from the manifest \
+        by `make sync`; do not edit.\n\n\
         | function | runs on | who | access | memory |\n|---|---|---|---|---|\n{rows}"
     )
 }

@@ -41,8 +41,8 @@ pub fn document_of(areas: &[Area]) -> Value {
     }))
 }
 
-/// The document as it is kept in a file: the same bytes whatever order `serde_json` keeps members in, which other crates of
-/// the build decide (its feature `preserve_order`).
+/// The document as it is kept in a file: the same bytes whatever order `serde_json` keeps members in, which other
+/// crates of the build decide (its feature `preserve_order`).
 pub fn render(document: &Value) -> String {
     format!("{:#}\n", sorted(document))
 }
@@ -112,25 +112,27 @@ fn description() -> String {
     let kib = MAX_BODY / 1024;
     [
         "Workspaces of Callaro: sign-up, invitations, members, settings, billing and the Getting-started checklist.",
-        "**Who asks.** Send `Authorization: Bearer` and the access token that a sign-up, a sign-in or an accepted invitation \
-         answered. It is good for minutes; the refresh cookie, set with it, gets the next one.",
+        "**Who asks.** Send `Authorization: Bearer` and the access token that a sign-up, a sign-in or an accepted \
+         invitation answered. It is good for minutes; the refresh cookie, set with it, gets the next one.",
         &format!(
-            "**Which workspace.** An operation with `x-permission` is about one workspace and needs that permission in it. \
-             Name the workspace by its id in `{TENANT_HEADER}`; whoever belongs to one only may leave it out. What is in \
-             another workspace and what does not exist are the same 404."
+            "**Which workspace.** An operation with `x-permission` is about one workspace and needs that permission in \
+             it. Name the workspace by its id in `{TENANT_HEADER}`; whoever belongs to one only may leave it out. What \
+             is in another workspace and what does not exist are the same 404."
         ),
         &format!(
-            "**Requests.** Bodies are JSON objects of at most {kib} KiB. Names are snake_case, times RFC 3339 in UTC, ids \
-             carry their kind (`usr_`, `ten_`, `inv_`). A field that is not described here is refused, not ignored. In a \
-             PATCH, what is absent stays as it is and `null` clears."
+            "**Requests.** Bodies are JSON objects of at most {kib} KiB. Names are snake_case, times RFC 3339 in UTC, \
+             ids carry their kind (`usr_`, `ten_`, `inv_`). A field that is not described here is refused, not \
+             ignored. In a PATCH, what is absent stays as it is and `null` clears."
         ),
-        "**Problems.** Every refusal is `application/problem+json` (RFC 9457). Decide on `code`, never on the sentences: \
-         codes are stable, and each operation lists those it can answer. `errors` points at the fields that are wrong, and \
-         `request_id` names the request when you ask us about it. On 429 and 503 wait for the seconds in `Retry-After`.",
+        "**Problems.** Every refusal is `application/problem+json` (RFC 9457). Decide on `code`, never on the \
+         sentences: codes are stable, and each operation lists those it can answer. `errors` points at the fields that \
+         are wrong, and `request_id` names the request when you ask us about it. On 429 and 503 wait for the seconds \
+         in `Retry-After`.",
         "**Lists.** `limit` is 1 to 100, 25 unless given. `next_cursor` is null on the last page; otherwise send it as \
          `cursor` for the next one.",
-        "**Changes.** What several people may edit is answered with an `ETag`. Send it back as `If-Match` with a change: if \
-         somebody else was faster you get 412 `version_stale`, and nothing is saved; without it, 428 `if_match_required`.",
+        "**Changes.** What several people may edit is answered with an `ETag`. Send it back as `If-Match` with a \
+         change: if somebody else was faster you get 412 `version_stale`, and nothing is saved; without it, 428 \
+         `if_match_required`.",
     ]
     .join("\n\n")
 }

@@ -4,6 +4,7 @@ use crate::private_keys::{KeyError, PrivateKeys};
 use crate::table;
 use common::auth::token::TokenKind;
 use common::config;
+use common::function::Function;
 
 /// Where dynoxide says it is.
 const REGION: &str = "us-east-1";
@@ -19,12 +20,13 @@ pub(crate) struct Places {
 
 #[derive(Clone)]
 pub(crate) struct Environment {
+    functions: Vec<&'static Function>,
     shared: Vec<(String, String)>,
     keys: PrivateKeys,
 }
 
 impl Environment {
-    pub(crate) fn new(places: &Places, keys: PrivateKeys) -> Result<Environment, KeyError> {
+    pub(crate) fn new(places: &Places, keys: PrivateKeys, functions: &[&'static Function]) -> Result<Environment, KeyError> {
         let verifying = keys.public()?.to_string();
         let mut shared = vec![
             (config::TABLE_NAME, table::NAME),
@@ -40,12 +42,12 @@ impl Environment {
         ];
         shared.extend(places.console_url.iter().map(|url| (config::CONSOLE_URL, url.as_str())));
         let shared = shared.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Ok(Environment { shared, keys })
+        Ok(Environment { functions: functions.to_vec(), shared, keys })
     }
 
     /// The variables of the function called `name`.
     pub(crate) fn of_function(&self, name: &str) -> Vec<(String, String)> {
-        let function = functions::all().find(|function| function.name == name);
+        let function = self.functions.iter().find(|function| function.name == name);
         self.of(function.map_or(&[], |function| function.signs))
     }
 

@@ -1,5 +1,6 @@
 //! API Gateway's HTTP API: finds the function of a request, hands it the event, answers with what it says.
 
+use crate::options::Options;
 use crate::problem;
 use crate::request_body::{self, BodyError, MAX_BYTES};
 use crate::runner::Functions;
@@ -27,8 +28,9 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) fn new(authority: String, functions: Functions, clock: Clock) -> Result<Gateway, RouteConflict> {
-        Ok(Gateway { routes: routes()?, events: http_event::Gateway::at(authority), functions, clock })
+    pub(crate) fn new(authority: String, functions: Functions, options: &Options) -> Result<Gateway, RouteConflict> {
+        let (routes, clock) = (routes(&options.functions)?, options.clock.clone());
+        Ok(Gateway { routes, events: http_event::Gateway::at(authority), functions, clock })
     }
 
     /// Answers whatever no other route does.
@@ -42,9 +44,9 @@ impl Gateway {
     }
 }
 
-fn routes() -> Result<RouteTable<&'static Function>, RouteConflict> {
+fn routes(functions: &[&'static Function]) -> Result<RouteTable<&'static Function>, RouteConflict> {
     let mut routes = RouteTable::new();
-    for function in functions::all() {
+    for function in functions.iter().copied() {
         if let Some(http) = function.http() {
             routes.add(method(http.method), http.path, function)?;
         }

@@ -22,12 +22,13 @@ pub(crate) struct InProcess {
 
 impl InProcess {
     pub(crate) fn new(
+        functions: &[&'static Function],
         environment: &Environment,
         clock: &Clock,
         observer: Option<&Observer>,
     ) -> Result<InProcess, ConfigError> {
         let mut apps = BTreeMap::new();
-        for function in functions::all() {
+        for function in functions {
             if !apps.contains_key(function.signs) {
                 apps.insert(function.signs, Arc::new(app(environment, function.signs, clock, observer)?));
             }

@@ -3,10 +3,13 @@
 use aws_local::lambda_runtime_api::LogSink;
 use common::app::Observer;
 use common::clock::Clock;
+use common::function::Function;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 pub struct Options {
+    /// What is deployed: the whole manifest, unless a test has functions of its own.
+    pub functions: Vec<&'static Function>,
     /// Where the API answers: a loopback address. Port 0 is any free one.
     pub listen: SocketAddr,
     pub storage: Storage,
@@ -53,6 +56,7 @@ impl Default for Options {
     /// What `cargo run` does.
     fn default() -> Options {
         Options {
+            functions: functions::all().collect(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             storage: Storage::Directory(PathBuf::from(".local")),
             target: Target::InProcess,

@@ -6,6 +6,7 @@ use crate::options::{Options, Target};
 use crate::start_error::StartError;
 use aws_local::lambda_runtime_api::{Bootstraps, EnvironmentOf};
 use aws_local::{Invoke, InvokeError};
+use common::config::ConfigError;
 use common::function::{Function, Source};
 use futures::FutureExt;
 use serde_json::Value;
@@ -38,9 +39,7 @@ enum Runner {
 impl Functions {
     pub(crate) fn start(environment: &Environment, options: &Options) -> Result<Functions, StartError> {
         let runner = match &options.target {
-            Target::InProcess => {
-                Runner::InProcess(Arc::new(InProcess::new(environment, &options.clock, options.observer.as_ref())?))
-            }
+            Target::InProcess => Runner::InProcess(Arc::new(in_process(environment, options)?)),
             Target::Bootstraps(directory) => Runner::Bootstraps(bootstraps(directory, environment, options)?),
         };
         Ok(Functions { runner, slots: Arc::new(Semaphore::new(CONCURRENCY as usize)) })
@@ -95,11 +94,15 @@ impl Runner {
     }
 }
 
+fn in_process(environment: &Environment, options: &Options) -> Result<InProcess, ConfigError> {
+    InProcess::new(&options.functions, environment, &options.clock, options.observer.as_ref())
+}
+
 /// The functions' binaries, all of which have to be there: better now than at the first request.
 fn bootstraps(directory: &Path, environment: &Environment, options: &Options) -> Result<Bootstraps, StartError> {
     // A relative path would be looked up from where each binary runs.
     let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-    let missing = functions::all().map(|function| directory.join(function.name)).find(|path| !path.is_file());
+    let missing = options.functions.iter().map(|function| directory.join(function.name)).find(|path| !path.is_file());
     if let Some(path) = missing {
         return Err(StartError::NoBinary { path });
     }

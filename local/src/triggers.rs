@@ -42,15 +42,21 @@ pub enum NotSettled {
 }
 
 impl Triggers {
-    pub(crate) fn start(database: &Database, data: &Data, dead_letters: &DeadLetters, functions: &Functions) -> Triggers {
+    pub(crate) fn start(
+        functions: &[&'static Function],
+        runner: &Functions,
+        database: &Database,
+        data: &Data,
+        dead_letters: &DeadLetters,
+    ) -> Triggers {
         let (stop, stopped) = watch::channel(());
-        let streams = functions::all().filter_map(|function| Some((function, function.stream_source()?)));
+        let streams = functions.iter().filter_map(|function| Some((*function, function.stream_source()?)));
         let running = streams.map(|(function, stream)| {
             let lag = Lag::new();
             let running = event_source::run(
                 mapping(function, stream),
                 DynamoStream::new(database.clone(), table::NAME),
-                functions.invoker(function),
+                runner.invoker(function),
                 dead_letters.clone(),
                 data.checkpoint(function.name),
                 lag.clone(),

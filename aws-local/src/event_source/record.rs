@@ -85,7 +85,7 @@ impl Record {
         let mut hasher = DefaultHasher::new();
         keys.hash(&mut hasher);
         let lanes = lanes.max(1) as u64;
-        (self.sequence.as_str().len() + self.sequence.as_str().bytes().map(usize::from).sum::<usize>()) % lanes as usize
+        (hasher.finish() % lanes) as usize
     }
 }
 

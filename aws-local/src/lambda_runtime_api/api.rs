@@ -25,7 +25,10 @@ use crate::stamp;
 
 /// What Lambda takes as an answer at most:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 6_291_556;
+/// What is read of an answer at most. One that is too large is read to its end before it is refused: a runtime
+/// whose connection breaks while it sends would take that for the end of the service, and exit.
+const MAX_READ_BYTES: usize = 256 * 1024 * 1024;
 
 /// An event, and where its answer goes.
 pub(super) struct Invocation {
@@ -114,7 +117,7 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/2018-06-01/runtime/invocation/{request_id}/response", post(response))
         .route("/2018-06-01/runtime/invocation/{request_id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
-        .layer(DefaultBodyLimit::max(MAX_ANSWER_BYTES))
+        .layer(DefaultBodyLimit::max(MAX_READ_BYTES))
         .with_state(shared)
 }
 
@@ -140,6 +143,9 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn response(State(shared): State<Arc<Shared>>, Path(request_id): Path<String>, body: Bytes) -> Response {
+    if body.len() > MAX_ANSWER_BYTES {
+        return shared.refuse_too_large(&request_id);
+    }
     let answer = serde_json::from_slice(&body).map_err(|error| InvokeError::Function {
         error_type: "Runtime.InvalidResponse".to_owned(),
         message: format!("the answer is not JSON: {error}"),
@@ -172,16 +178,21 @@ impl Shared {
         }
     }
 
-    /// A runtime that asks for the next event without having answered the last one never will; this happens when
-    /// its answer was refused, e.g. as too large.
+    fn refuse_too_large(&self, request_id: &str) -> Response {
+        let error_type = "Function.ResponseSizeTooLarge".to_owned();
+        let message =
+            format!("Response payload size exceeded maximum allowed payload size ({MAX_ANSWER_BYTES} bytes).");
+        let mut response = self.answer(request_id, Err(InvokeError::Function { error_type, message }));
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        response
+    }
+
+    /// A runtime that asks for the next event without having answered the last one never will.
     fn fail_unanswered(&self) {
         if let Some(in_flight) = lock(&self.in_flight).take() {
-            in_flight.deliver(Err(InvokeError::Function {
-                error_type: "Runtime.NoAnswer".to_owned(),
-                message: format!(
-                    "the runtime went on without an accepted answer; an answer has at most {MAX_ANSWER_BYTES} bytes"
-                ),
-            }));
+            let error_type = "Runtime.NoAnswer".to_owned();
+            let message = "the runtime asked for the next event without having answered this one".to_owned();
+            in_flight.deliver(Err(InvokeError::Function { error_type, message }));
         }
     }
 }
@@ -213,4 +224,63 @@ fn accepted() -> Response {
 fn invalid_request_id() -> Response {
     let error = json!({"errorType": "InvalidRequestID", "errorMessage": "Invalid request ID"});
     (StatusCode::BAD_REQUEST, axum::Json(error)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    const NEXT: &str = "/2018-06-01/runtime/invocation/next";
+
+    async fn call(api: &RuntimeApi, request: Request<Body>) -> Response {
+        routes(Arc::clone(&api.shared)).oneshot(request).await.unwrap()
+    }
+
+    async fn open() -> (RuntimeApi, mpsc::UnboundedSender<Invocation>) {
+        let (events, receiver) = mpsc::unbounded_channel();
+        (RuntimeApi::open("function", receiver, oneshot::channel().0).await.unwrap(), events)
+    }
+
+    fn invocation() -> (Invocation, oneshot::Receiver<Result<Value, InvokeError>>) {
+        let (answer, answered) = oneshot::channel();
+        (Invocation { event: json!({}), timeout: Duration::from_secs(3), answer }, answered)
+    }
+
+    #[tokio::test]
+    async fn an_event_that_was_passed_over_has_failed() {
+        let (api, events) = open().await;
+        let (first, first_answered) = invocation();
+        let (second, _second_answered) = invocation();
+        events.send(first).ok().unwrap();
+        events.send(second).ok().unwrap();
+        for _ in 0..2 {
+            call(&api, Request::get(NEXT).body(Body::empty()).unwrap()).await;
+        }
+        let error = first_answered.await.unwrap().unwrap_err();
+        assert!(matches!(error, InvokeError::Function { error_type, .. } if error_type == "Runtime.NoAnswer"));
+    }
+
+    #[tokio::test]
+    async fn an_event_says_whose_it_is_and_until_when_it_may_take() {
+        let (api, events) = open().await;
+        events.send(invocation().0).ok().unwrap();
+        let next = call(&api, Request::get(NEXT).body(Body::empty()).unwrap()).await;
+        let left = next.headers()["lambda-runtime-deadline-ms"].to_str().unwrap().parse::<u128>().unwrap()
+            - crate::stamp::since_epoch().as_millis();
+        assert!((2_000..=3_000).contains(&left), "{left}");
+        assert!(!next.headers()["lambda-runtime-aws-request-id"].is_empty());
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:function";
+        assert_eq!(next.headers()["lambda-runtime-invoked-function-arn"], arn);
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_an_event_that_is_not_under_way_is_refused() {
+        let (api, _events) = open().await;
+        let answer = Request::post("/2018-06-01/runtime/invocation/unknown/response").body(Body::from("{}")).unwrap();
+        assert_eq!(call(&api, answer).await.status(), StatusCode::BAD_REQUEST);
+    }
 }

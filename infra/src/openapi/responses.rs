@@ -63,26 +63,20 @@ pub(super) fn responses(operation: &Operation, schemas: &mut Schemas) -> Map<Str
 }
 
 fn success(operation: &Operation, schemas: &mut Schemas) -> Value {
-    match (schemas.output(operation.http.output), operation.etag) {
-        (Content::Json(schema), Etag::Answered) => json!({
-            "description": "Done.",
-            "headers": headers(&[Header::RequestId, Header::Etag]),
-            "content": { "application/json": { "schema": schema } },
-        }),
-        (Content::Json(schema), Etag::Unknown) => json!({
-            "description": "Done.",
-            "headers": headers(&[Header::RequestId]),
-            "content": { "application/json": { "schema": schema } },
-        }),
-        (Content::Document(media_type), _) => json!({
-            "description": "The document.",
-            "headers": headers(&[Header::RequestId]),
-            "content": { media_type: {} },
-        }),
-        (Content::Nothing, _) => json!({
-            "description": "Done; there is nothing to say.",
-            "headers": headers(&[Header::RequestId]),
-        }),
+    let plain = headers(&[Header::RequestId]);
+    match schemas.output(operation.http.output) {
+        Content::Json(schema) => {
+            let headers = match operation.etag {
+                Etag::Answered => headers(&[Header::RequestId, Header::Etag]),
+                Etag::Unknown => plain,
+            };
+            let content = json!({ "application/json": { "schema": schema } });
+            json!({ "description": "Done.", "headers": headers, "content": content })
+        }
+        Content::Document(media_type) => {
+            json!({ "description": "The document.", "headers": plain, "content": { media_type: {} } })
+        }
+        Content::Nothing => json!({ "description": "Done; there is nothing to say.", "headers": plain }),
     }
 }
 

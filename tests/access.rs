@@ -1,0 +1,72 @@
+//! Least privilege: a function declares what it does to the table, no less (the store refuses) and no more (this).
+
+use crate::world::{PASSWORD, World};
+use common::auth::caller::Auth;
+use common::store::Access;
+use jiff::SignedDuration;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Goes through everything the functions do, once.
+async fn use_everything(world: &World) {
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let grace = world.bring_in(&ada, "grace@acme.example", "admin").await;
+    let bob = world.sign_up("bob@other.example", "Other Ltd").await;
+    world.invite(&ada, &bob.email, "viewer").await;
+    world.post("/v1/invites", json!({ "invites": [{ "email": bob.email }, { "email": grace.email }] })).by(&ada).send().await;
+    let token = world.token_mailed_to(&bob.email).await;
+    world.post("/v1/invites/preview", json!({ "token": token })).send().await.expect_status(200);
+    world.post("/v1/invites/accept", json!({ "token": token })).token(&bob.access_token).send().await.expect_status(201);
+
+    world.change("/v1/tenant", &ada, json!({ "country": "DE" })).await.expect_status(200);
+    world.change("/v1/billing", &ada, json!({ "billing_owner": ada.id })).await.expect_status(200);
+    for role in ["operator", "admin"] {
+        let path = format!("/v1/members/{}", grace.id);
+        world.patch(&path, json!({ "role": role })).by(&ada).send().await.expect_status(200);
+    }
+    for path in ["/v1/me", "/v1/me/tenants", "/v1/tenant", "/v1/members", "/v1/invites", "/v1/billing", "/v1/checklist"] {
+        world.get(path).token(&ada.access_token).send().await.expect_status(200);
+    }
+    world.patch("/v1/me", json!({ "display_name": "Ada" })).by(&ada).send().await.expect_status(200);
+    let signed_in = world.post("/v1/sessions", json!({ "email": ada.email, "password": PASSWORD })).send().await.expect_status(201);
+
+    world.pass(SignedDuration::from_hours(2));
+    let refresh = async |token: &str| {
+        world.post("/v1/sessions/refresh", json!({})).header("cookie", &format!("__Host-refresh={token}")).send().await
+    };
+    let first = signed_in.cookie("__Host-refresh").unwrap();
+    let second = refresh(&first).await.expect_status(200);
+    let access_token = second.body["access_token"].as_str().unwrap();
+    world.get("/v1/tenant").token(access_token).header("x-tenant-id", &ada.tenant).send().await.expect_status(200);
+    refresh(&first).await.expect_problem(401, "session_revoked");
+    let again = refresh(&ada.refresh_token).await.expect_status(200);
+    let access_token = again.body["access_token"].as_str().unwrap();
+    world.delete("/v1/sessions/current").token(access_token).send().await.expect_status(204);
+    world.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_function_may_do_more_to_the_table_than_it_does() {
+    let world = World::in_process().await;
+    use_everything(&world).await;
+    let mut used: BTreeMap<&str, BTreeSet<Access>> = BTreeMap::new();
+    for observation in world.observed() {
+        assert!(observation.status < 500, "{observation:?}");
+        used.entry(observation.function).or_default().extend(&observation.tally.used);
+    }
+    let of_callers: BTreeSet<_> = Auth::Member(domain::role::Permission::ReadTenant).access().iter().copied().collect();
+    for function in functions::all() {
+        let used_here = used.remove(function.name).unwrap_or_default();
+        let own = function.access().into_iter().filter(|access| match function.http() {
+            // What establishing a caller may need is shared: it is looked at below, over all routes.
+            Some(http) => !http.auth.access().contains(access),
+            None => true,
+        });
+        let unused: Vec<_> = own.filter(|access| !used_here.contains(access)).collect();
+        assert!(unused.is_empty(), "{} declares what it never does: {unused:?}", function.name);
+    }
+    let world = World::in_process().await;
+    use_everything(&world).await;
+    let used: BTreeSet<_> = world.observed().into_iter().flat_map(|observation| observation.tally.used).collect();
+    assert!(of_callers.is_subset(&used), "establishing a caller never does: {:?}", of_callers.difference(&used));
+}

@@ -1,0 +1,12 @@
+//! The whole system, used as its clients use it: over HTTP, with the mail it sends.
+//!
+//! The scenarios run against a *target*: the functions in this process or, with `CALLARO_BOOTSTRAPS=DIR`, their real
+//! binaries. Every answer that any test gets is checked against the OpenAPI document.
+
+mod access;
+mod every_route;
+mod openapi;
+mod races;
+mod scenarios;
+mod store_contract;
+mod world;

@@ -1,0 +1,109 @@
+//! Getting started: forward and back with the state.
+
+use crate::world::{PASSWORD, Person, World};
+use jiff::SignedDuration;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn company_details_need_a_contact_and_a_country_and_fall_back_without_them() {
+    let world = World::start().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let contact = json!({ "name": "Office", "email": "office@acme.example", "phone": null });
+    world.change("/v1/tenant", &ada, json!({ "business_contact": contact })).await.expect_status(200);
+    let step = world.step(&ada, "company-details").await;
+    assert_eq!(step["state"], "incomplete");
+    assert_eq!(step["why"], json!({ "code": "company_details_missing", "detail": "Set the country in the workspace settings." }));
+
+    world.change("/v1/tenant", &ada, json!({ "country": "DE" })).await.expect_status(200);
+    let step = world.step(&ada, "company-details").await;
+    assert_eq!((&step["state"], &step["evidence"]["by"], step.get("why")), (&json!("complete"), &json!(ada.id), None));
+
+    world.change("/v1/tenant", &ada, json!({ "country": null })).await.expect_status(200);
+    let step = world.step(&ada, "company-details").await;
+    assert_eq!((&step["state"], step.get("evidence")), (&json!("incomplete"), None));
+    assert!(step["regressed_at"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_default_time_zone_counts_once_it_is_confirmed_and_another_one_has_to_be_confirmed_again() {
+    let world = World::start().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let state = async || world.step(&ada, "default-timezone").await["state"].clone();
+    assert_eq!(state().await, "incomplete");
+    world.change("/v1/tenant", &ada, json!({ "default_time_zone_confirmed": true })).await.expect_status(200);
+    assert_eq!(state().await, "complete");
+    world.change("/v1/tenant", &ada, json!({ "default_time_zone": "Asia/Tokyo" })).await.expect_status(200);
+    assert_eq!(state().await, "incomplete");
+    let both = json!({ "default_time_zone": "UTC", "default_time_zone_confirmed": true });
+    world.change("/v1/tenant", &ada, both).await.expect_status(200);
+    assert_eq!(state().await, "complete");
+    world.change("/v1/tenant", &ada, json!({ "default_time_zone_confirmed": false })).await.expect_status(200);
+    assert_eq!(state().await, "incomplete");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_billing_owner_step_follows_who_is_named() {
+    let world = World::start().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    world.change("/v1/billing", &ada, json!({ "billing_owner": ada.id })).await.expect_status(200);
+    let step = world.step(&ada, "billing-owner").await;
+    assert_eq!((&step["state"], &step["evidence"]["record"]), (&json!("complete"), &json!(ada.id)));
+    world.change("/v1/billing", &ada, json!({ "billing_owner": null })).await.expect_status(200);
+    let step = world.step(&ada, "billing-owner").await;
+    assert_eq!((&step["state"], &step["why"]["code"]), (&json!("incomplete"), &json!("billing_owner_missing")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_backup_admin_step_follows_the_number_of_admins() {
+    let world = World::start().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let olga = world.bring_in(&ada, "olga@acme.example", "operator").await;
+    let state = async || world.step(&ada, "backup-admin").await["state"].clone();
+    assert_eq!(state().await, "incomplete");
+    let path = format!("/v1/members/{}", olga.id);
+    world.patch(&path, json!({ "role": "admin" })).by(&ada).send().await.expect_status(200);
+    assert_eq!(state().await, "complete");
+    world.patch(&path, json!({ "role": "viewer" })).by(&ada).send().await.expect_status(200);
+    assert_eq!(state().await, "incomplete");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_invite_step_is_in_progress_while_one_is_out_and_falls_back_to_the_second_it_expires() {
+    let world = World::in_process().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    assert_eq!(world.step(&ada, "invite-team").await["why"]["code"], "no_invite_open");
+    let body = json!({ "invites": [{ "email": "grace@acme.example" }], "expires_in_days": 1 });
+    world.post("/v1/invites", body).by(&ada).send().await.expect_status(200);
+    let step = world.step(&ada, "invite-team").await;
+    assert_eq!((&step["state"], &step["why"]["code"]), (&json!("in_progress"), &json!("invite_open")));
+
+    world.pass(SignedDuration::from_hours(24) + SignedDuration::from_secs(1));
+    let cookie = format!("__Host-refresh={}", ada.refresh_token);
+    let refreshed = world.post("/v1/sessions/refresh", json!({})).header("cookie", &cookie).send().await.expect_status(200);
+    let ada = Person { access_token: refreshed.body["access_token"].as_str().unwrap().to_owned(), ..ada };
+    let step = world.step(&ada, "invite-team").await;
+    assert_eq!((&step["state"], &step["why"]["code"]), (&json!("incomplete"), &json!("invites_expired")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_the_checklist_does_not_show_leaves_it_as_it_is() {
+    let world = World::start().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let before = world.checklist(&ada).await;
+    world.change("/v1/tenant", &ada, json!({ "labels": ["EMEA"] })).await.expect_status(200);
+    world.change("/v1/billing", &ada, json!({ "po_number": "PO 1" })).await.expect_status(200);
+    assert_eq!(world.checklist(&ada).await, before, "not even its version");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_member_sees_the_checklist_of_their_own_workspace() {
+    let world = World::start().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let bob = world.sign_up("bob@other.example", "Other Ltd").await;
+    let viewer = world.bring_in(&ada, "vic@acme.example", "viewer").await;
+    assert_eq!(world.checklist(&viewer).await, world.checklist(&ada).await);
+    assert_eq!(world.step(&bob, "invite-team").await["state"], "incomplete");
+    assert_eq!(world.step(&ada, "invite-team").await["state"], "complete");
+    let body = json!({ "email": "ada@acme.example", "password": PASSWORD });
+    world.post("/v1/sessions", body).send().await.expect_status(201);
+}

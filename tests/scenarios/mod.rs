@@ -1,0 +1,10 @@
+//! What people do with the product, by area.
+
+mod billing;
+mod checklist;
+mod invite;
+mod main_job;
+mod members;
+mod pages;
+mod profile;
+mod tenant;

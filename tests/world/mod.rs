@@ -1,0 +1,199 @@
+//! A running stack, and what a browser and a person do with it.
+
+mod answer;
+mod document;
+mod person;
+mod request;
+
+pub use answer::Answer;
+pub use person::Person;
+pub use request::RequestTo;
+
+use common::app::Observation;
+use common::clock::Clock;
+use document::Document;
+use jiff::SignedDuration;
+use local::{Options, Stack, Target};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A good password, and another.
+pub const PASSWORD: &str = "violet harbour tin sparrow";
+
+pub struct World {
+    pub stack: Stack,
+    http: reqwest::Client,
+    document: Arc<Document>,
+    /// How far the functions' clock is ahead of the system's, in seconds.
+    ahead: Arc<AtomicI64>,
+    observed: Arc<Mutex<Vec<Observation>>>,
+}
+
+impl World {
+    /// A fresh stack on the target that this run is about.
+    pub async fn start() -> World {
+        let target = match common::config::process_environment("CALLARO_BOOTSTRAPS") {
+            Some(directory) => Target::Bootstraps(PathBuf::from(directory)),
+            None => Target::InProcess,
+        };
+        World::on(target).await
+    }
+
+    /// A fresh stack in this process: for what needs its clock or watches its table.
+    pub async fn in_process() -> World {
+        World::on(Target::InProcess).await
+    }
+
+    async fn on(target: Target) -> World {
+        let ahead = Arc::new(AtomicI64::new(0));
+        let observed = Arc::new(Mutex::new(Vec::new()));
+        let options = Options {
+            target,
+            clock: clock_ahead_by(ahead.clone()),
+            observer: Some(Arc::new({
+                let observed = observed.clone();
+                move |observation| observed.lock().unwrap().push(observation)
+            })),
+            ..Options::ephemeral()
+        };
+        let stack = Stack::start(options).await.unwrap();
+        World { stack, http: reqwest::Client::new(), document: Document::current(), ahead, observed }
+    }
+
+    /// Lets time pass for the functions.
+    pub fn pass(&self, time: SignedDuration) {
+        self.ahead.fetch_add(time.as_secs(), Ordering::SeqCst);
+    }
+
+    pub fn now(&self) -> jiff::Timestamp {
+        clock_ahead_by(self.ahead.clone()).now()
+    }
+
+    /// What every request did to the table since this was last asked.
+    pub fn observed(&self) -> Vec<Observation> {
+        std::mem::take(&mut self.observed.lock().unwrap())
+    }
+
+    pub fn get(&self, path: &str) -> RequestTo<'_> {
+        RequestTo::new(self, "GET", path)
+    }
+
+    pub fn post(&self, path: &str, body: Value) -> RequestTo<'_> {
+        RequestTo::new(self, "POST", path).json(body)
+    }
+
+    pub fn patch(&self, path: &str, body: Value) -> RequestTo<'_> {
+        RequestTo::new(self, "PATCH", path).json(body)
+    }
+
+    pub fn delete(&self, path: &str) -> RequestTo<'_> {
+        RequestTo::new(self, "DELETE", path)
+    }
+
+    /// The mails to an address, newest first, once every trigger has caught up.
+    pub async fn mails_to(&self, email: &str) -> Vec<Value> {
+        self.settled().await;
+        let url = format!("{}/mailbox/messages", self.stack.url());
+        let answer = self.http.get(url).query(&[("to", email)]).send().await.unwrap();
+        answer.json().await.unwrap()
+    }
+
+    /// The token in the link of the newest mail to an address.
+    pub async fn token_mailed_to(&self, email: &str) -> String {
+        let mails = self.mails_to(email).await;
+        let text = mails[0]["text"].as_str().unwrap();
+        let link = text.split_whitespace().find(|word| word.starts_with("http") && word.contains('#')).unwrap();
+        link.split_once('#').unwrap().1.to_owned()
+    }
+
+    /// Waits until the triggers have done all there is to do.
+    pub async fn settled(&self) {
+        self.stack.settled().await.unwrap();
+    }
+
+    /// Somebody signs up and becomes the admin of a workspace of their own.
+    pub async fn sign_up(&self, email: &str, company: &str) -> Person {
+        let body = json!({ "email": email, "company_name": company, "time_zone": "Europe/Berlin" });
+        self.post("/v1/sign-ups", body).send().await.expect_status(202);
+        let token = self.token_mailed_to(email).await;
+        let name = email.split('@').next().unwrap();
+        let body = json!({ "token": token, "display_name": name, "password": PASSWORD });
+        let answer = self.post("/v1/sign-ups/confirm", body).send().await.expect_status(201);
+        Person::from(&answer)
+    }
+
+    /// An admin invites somebody, who follows the link and comes in as a new person.
+    pub async fn bring_in(&self, admin: &Person, email: &str, role: &str) -> Person {
+        self.invite(admin, email, role).await;
+        let token = self.token_mailed_to(email).await;
+        let name = email.split('@').next().unwrap();
+        let body = json!({ "token": token, "display_name": name, "password": PASSWORD });
+        let answer = self.post("/v1/invites/accept", body).send().await.expect_status(201);
+        Person::from(&answer)
+    }
+
+    /// An admin invites somebody; the invite.
+    pub async fn invite(&self, admin: &Person, email: &str, role: &str) -> Value {
+        let body = json!({ "invites": [{ "email": email, "role": role }] });
+        let answer = self.post("/v1/invites", body).by(admin).send().await.expect_status(200);
+        let result = &answer.body["results"][0];
+        assert_eq!(result["status"], "invited", "{result}");
+        result["invite"].clone()
+    }
+
+    /// The checklist, once it has caught up.
+    pub async fn checklist(&self, member: &Person) -> Value {
+        self.settled().await;
+        self.get("/v1/checklist").by(member).send().await.expect_status(200).body
+    }
+
+    /// One of its steps.
+    pub async fn step(&self, member: &Person, id: &str) -> Value {
+        let checklist = self.checklist(member).await;
+        let steps = checklist["steps"].as_array().unwrap();
+        steps.iter().find(|step| step["id"] == id).unwrap_or_else(|| panic!("no step {id}")).clone()
+    }
+
+    /// Changes settings under the version they have now.
+    pub async fn change(&self, path: &str, by: &Person, body: Value) -> Answer {
+        let before = self.get(path).by(by).send().await.expect_status(200);
+        self.patch(path, body).by(by).header("if-match", &before.header("etag")).send().await
+    }
+
+    /// Everything in the table, keys and all: for what must *not* be there.
+    pub async fn everything_kept(&self) -> Vec<String> {
+        let table = self.stack.table();
+        let scanned = self.dynamo().scan().table_name(table).send().await.unwrap();
+        assert!(scanned.last_evaluated_key().is_none(), "more than one page");
+        let mut items: Vec<_> = scanned
+            .items()
+            .iter()
+            .map(|item| {
+                let mut attributes: Vec<_> = item.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+                attributes.sort();
+                attributes.join(" ")
+            })
+            .collect();
+        items.sort();
+        items
+    }
+
+    /// A client of the table, beside the functions.
+    pub fn dynamo(&self) -> aws_sdk_dynamodb::Client {
+        use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(self.stack.dynamo_endpoint())
+            .build();
+        aws_sdk_dynamodb::Client::from_conf(config)
+    }
+}
+
+fn clock_ahead_by(ahead: Arc<AtomicI64>) -> Clock {
+    let system = Clock::system();
+    Clock::from_fn(move || system.now() + SignedDuration::from_secs(ahead.load(Ordering::SeqCst)))
+}

@@ -1,0 +1,57 @@
+//! A request, built up and sent.
+
+use super::{Answer, Person, World};
+use serde_json::Value;
+
+pub struct RequestTo<'w> {
+    world: &'w World,
+    method: &'static str,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+}
+
+impl<'w> RequestTo<'w> {
+    pub fn new(world: &'w World, method: &'static str, path: &str) -> RequestTo<'w> {
+        RequestTo { world, method, path: path.to_owned(), headers: Vec::new(), body: None }
+    }
+
+    pub fn json(self, body: Value) -> RequestTo<'w> {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> RequestTo<'w> {
+        self.body = Some(body.into());
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> RequestTo<'w> {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Signed in, and in the workspace they came in by.
+    pub fn by(self, person: &Person) -> RequestTo<'w> {
+        self.token(&person.access_token).header("x-tenant-id", &person.tenant)
+    }
+
+    /// Signed in.
+    pub fn token(self, token: &str) -> RequestTo<'w> {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sends it. Whatever comes back has to be what the OpenAPI document says.
+    pub async fn send(self) -> Answer {
+        let method = reqwest::Method::from_bytes(self.method.as_bytes()).unwrap();
+        let mut request = self.world.http.request(method, format!("{}{}", self.world.stack.url(), self.path));
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        if let Some(body) = self.body {
+            request = request.body(body);
+        }
+        let answer = Answer::read(request.send().await.unwrap()).await;
+        self.world.document.check(self.method, &self.path, &answer);
+        answer
+    }
+}
