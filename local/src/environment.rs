@@ -26,7 +26,11 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    pub(crate) fn new(places: &Places, keys: PrivateKeys, functions: &[&'static Function]) -> Result<Environment, KeyError> {
+    pub(crate) fn new(
+        places: &Places,
+        keys: PrivateKeys,
+        functions: &[&'static Function],
+    ) -> Result<Environment, KeyError> {
         let verifying = keys.public()?.to_string();
         let mut shared = vec![
             (config::TABLE_NAME, table::NAME),

@@ -82,7 +82,13 @@ async fn answer(
 }
 
 impl Gateway {
-    async fn invoke(&self, found: &Match<'_, &'static Function>, head: &Parts, peer: SocketAddr, body: &Bytes) -> Response {
+    async fn invoke(
+        &self,
+        found: &Match<'_, &'static Function>,
+        head: &Parts,
+        peer: SocketAddr,
+        body: &Bytes,
+    ) -> Response {
         let event = self.events.to_event(&http_event::Request {
             method: &head.method,
             path: head.uri.path(),
@@ -109,14 +115,20 @@ impl Gateway {
         match error {
             BodyError::TooLarge => {
                 let mib = MAX_BYTES / 1024 / 1024;
-                self.problem(Code::BodyTooLarge, format!("The body is larger than {mib} MiB, the most there may be. Send less."))
+                self.problem(
+                    Code::BodyTooLarge,
+                    format!("The body is larger than {mib} MiB, the most there may be. Send less."),
+                )
             }
             BodyError::Broken => message(StatusCode::BAD_REQUEST, "Bad Request"),
         }
     }
 
     fn not_found(&self) -> Response {
-        self.problem(Code::NotFound, "No operation has this address. Check the path; /v1/openapi.json lists all there are.")
+        self.problem(
+            Code::NotFound,
+            "No operation has this address. Check the path; /v1/openapi.json lists all there are.",
+        )
     }
 
     fn method_not_allowed(&self, method: &Method, allow: &[Method]) -> Response {

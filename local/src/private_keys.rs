@@ -20,7 +20,9 @@ pub(crate) struct PrivateKeys(BTreeMap<TokenKind, String>);
 pub enum KeyError {
     #[error("cannot keep the signing keys in {}: {source}. Make it readable and writable for you.", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{name} is not a P-256 private key as PKCS #8 DER in base64. Remove it: a new one is made at the next start.")]
+    #[error(
+        "{name} is not a P-256 private key as PKCS #8 DER in base64. Remove it: a new one is made at the next start."
+    )]
     Unreadable { name: String },
     #[error("the system's cryptography made no key. Try again.")]
     Generate,

@@ -23,10 +23,12 @@ pub(crate) async fn read(mut body: Body) -> Result<Bytes, BodyError> {
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         size += data.len();
-        match size {
-            0..=MAX_BYTES => kept.extend_from_slice(&data),
-            ..DRAINED_BYTES => kept.clear(),
-            _ => break,
+        if size <= MAX_BYTES {
+            kept.extend_from_slice(&data);
+        } else if size > DRAINED_BYTES {
+            break;
+        } else {
+            kept = Vec::new();
         }
     }
     if size > MAX_BYTES { Err(BodyError::TooLarge) } else { Ok(Bytes::from(kept)) }

@@ -31,16 +31,14 @@ pub(crate) fn ensure(database: &Database) -> Result<(), TableError> {
 
 fn definition() -> Value {
     let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
-    let keys = |hash: &str, range: &str| {
-        json!([{ "AttributeName": hash, "KeyType": "HASH" }, { "AttributeName": range, "KeyType": "RANGE" }])
-    };
+    let key = |name: &str, role: &str| json!({ "AttributeName": name, "KeyType": role });
     json!({
         "TableName": NAME,
         "AttributeDefinitions": [text("pk"), text("sk"), text("gsi1pk"), text("gsi1sk")],
-        "KeySchema": keys("pk", "sk"),
+        "KeySchema": [key("pk", "HASH"), key("sk", "RANGE")],
         "GlobalSecondaryIndexes": [{
             "IndexName": "gsi1",
-            "KeySchema": keys("gsi1pk", "gsi1sk"),
+            "KeySchema": [key("gsi1pk", "HASH"), key("gsi1sk", "RANGE")],
             "Projection": { "ProjectionType": "ALL" },
         }],
         "BillingMode": "PAY_PER_REQUEST",

@@ -2,7 +2,7 @@
 
 use crate::environment;
 use crate::request_body::MAX_BYTES;
-use crate::{DataError, Options, Stack, StartError, Storage, Target};
+use crate::{DataError, Demo, DemoTenant, Options, Stack, StartError, Storage, Target};
 use axum::body::Bytes;
 use common::auth::caller::{Auth, Nobody};
 use common::auth::token::{AccessClaims, TokenKeys, TokenKind};
@@ -25,6 +25,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::Notify;
 
 struct Knock;
 
@@ -51,6 +53,34 @@ impl Route for Knock {
     }
 }
 
+struct Linger;
+
+static LINGERS: Notify = Notify::const_new();
+
+impl Route for Linger {
+    const NAME: &'static str = "linger";
+    const SUMMARY: &'static str = "Takes its time";
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "/v1/linger";
+    const AUTH: Auth = Auth::Nobody;
+    const ACCESS: &'static [Access] = &[];
+    const REFUSES: &'static [Code] = &[];
+    const SUCCESS: u16 = 204;
+    type Caller = Nobody;
+    type Input = NoInput;
+    type Output = NoContent;
+
+    fn example() -> Value {
+        json!({})
+    }
+
+    async fn handle(_: &Cx, _: Nobody, _: NoInput) -> Result<Reply<NoContent>> {
+        LINGERS.notify_one();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok(NoContent.into())
+    }
+}
+
 struct Watch;
 
 impl StreamTrigger for Watch {
@@ -65,10 +95,11 @@ impl StreamTrigger for Watch {
 }
 
 static KNOCK: Function = Function::route::<Knock>();
+static LINGER: Function = Function::route::<Linger>();
 static WATCH: Function = Function::stream::<Watch>();
 
 fn options() -> Options {
-    Options { functions: vec![&KNOCK, &WATCH], ..Options::ephemeral() }
+    Options { functions: vec![&KNOCK, &LINGER, &WATCH], ..Options::ephemeral() }
 }
 
 fn kept_in(directory: &Path) -> Options {
@@ -88,7 +119,11 @@ impl Answer {
 }
 
 async fn send(stack: &Stack, method: &str, path: &str, body: Vec<u8>) -> Answer {
-    let request = http::Request::builder().method(method).uri(format!("{}{path}", stack.url()));
+    send_to(format!("{}{path}", stack.url()), method, body).await
+}
+
+async fn send_to(url: String, method: &str, body: Vec<u8>) -> Answer {
+    let request = http::Request::builder().method(method).uri(url);
     let request = request.header("content-type", "application/json").header("accept", "application/json");
     let client = Client::builder(TokioExecutor::new()).build_http();
     let response = client.request(request.body(Full::new(Bytes::from(body))).unwrap()).await.unwrap();
@@ -157,14 +192,38 @@ async fn a_body_is_bounded_by_the_gateway_and_its_sender_hears_of_it() {
     stack.shutdown().await;
 }
 
-#[tokio::test]
-async fn a_function_that_crashes_is_answered_for_as_api_gateway_does() {
-    let binaries = tempfile::tempdir().unwrap();
-    for name in ["knock", "watch"] {
-        let path = binaries.path().join(name);
-        fs::write(&path, "#!/bin/sh\nexit 3\n").unwrap();
+/// A binary for every function of [`options`], which does what `script` says.
+fn binaries(script: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for function in options().functions {
+        let path = directory.path().join(function.name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
+    directory
+}
+
+#[test]
+#[ignore = "no test: what the next one runs as the binary of `knock`"]
+fn main_of_knock() {
+    common::lambda::main(&KNOCK);
+}
+
+#[tokio::test]
+async fn a_request_goes_to_the_functions_binary_and_back() {
+    let this = std::env::current_exe().unwrap();
+    let binaries = binaries(&format!("exec {} --ignored --exact tests::main_of_knock --nocapture", this.display()));
+    let target = Target::Bootstraps(binaries.path().to_owned());
+    let stack = Stack::start(Options { target, ..options() }).await.unwrap();
+    let answer = send(&stack, "POST", "/v1/doors/a", b"{}".to_vec()).await;
+    assert_is_problem(&answer, 422, "validation_failed");
+    assert_eq!(answer.json()["errors"][0]["pointer"], "/door");
+    stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_function_that_crashes_is_answered_for_as_api_gateway_does() {
+    let binaries = binaries("exit 3");
     let target = Target::Bootstraps(binaries.path().to_owned());
     let stack = Stack::start(Options { target, ..options() }).await.unwrap();
     let answer = send(&stack, "POST", "/v1/doors/a", vec![]).await;
@@ -306,6 +365,46 @@ async fn two_do_not_share_a_directory_or_a_port_and_none_is_open_to_the_network(
     assert!(matches!(error, StartError::AddressInUse { .. }), "{error}");
     let error = refused(Options { listen: ([0, 0, 0, 0], 0).into(), ..options() }).await;
     assert!(matches!(error, StartError::NotLoopback { .. }), "{error}");
+    stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_finished_when_it_stops() {
+    let stack = Stack::start(options()).await.unwrap();
+    let address = stack.address();
+    let under_way = tokio::spawn(send_to(format!("{}/v1/linger", stack.url()), "GET", vec![]));
+    LINGERS.notified().await;
+    stack.shutdown().await;
+    assert_eq!(under_way.await.unwrap().status, StatusCode::NO_CONTENT);
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn the_demo_tenant_is_signed_up_once() {
+    let directory = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let demo = Options { functions: functions::all().collect(), demo: Demo::Seeded, ..kept_in(directory.path()) };
+        let stack = Stack::start(demo).await.unwrap();
+        assert!(matches!(stack.demo(), DemoTenant::Ready(_)), "{:?}", stack.demo());
+        assert_eq!(stack.mailbox().messages().len(), 1);
+        stack.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn without_its_routes_the_demo_tenant_says_what_is_missing() {
+    let stack = Stack::start(Options { demo: Demo::Seeded, ..options() }).await.unwrap();
+    let DemoTenant::Failed(error) = stack.demo() else { panic!("{:?}", stack.demo()) };
+    assert!(error.to_string().starts_with("POST /v1/sessions answered 404"), "{error}");
+    assert_eq!(send(&stack, "GET", "/local/health", vec![]).await.status, StatusCode::OK);
+    stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn it_listens_on_ipv6_too() {
+    let listen = (std::net::Ipv6Addr::LOCALHOST, 0).into();
+    let stack = Stack::start(Options { listen, ..options() }).await.unwrap();
+    assert_eq!(send(&stack, "GET", "/v1/linger", vec![]).await.status, StatusCode::NO_CONTENT);
     stack.shutdown().await;
 }
 

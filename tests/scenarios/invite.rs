@@ -225,7 +225,7 @@ async fn no_token_is_kept_in_the_table_or_shown_in_a_list() {
 async fn while_ses_is_down_an_invite_is_queued_and_its_mail_is_sent_once_it_is_up_again() {
     let world = World::start().await;
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
-    world.stack.mailbox().fail_next(3, 500, "InternalServiceError");
+    world.stack.mailbox().fail_next(3, reqwest::StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError");
     let invite = world.invite(&ada, "grace@acme.example", "viewer").await;
     assert_eq!(invite["delivery"], "queued");
     assert_eq!(world.mails_to("grace@acme.example").await.len(), 1);
@@ -237,7 +237,7 @@ async fn while_ses_is_down_an_invite_is_queued_and_its_mail_is_sent_once_it_is_u
 async fn a_mail_that_ses_refuses_for_good_is_shown_as_failed_and_not_tried_again() {
     let world = World::start().await;
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
-    world.stack.mailbox().fail_next(1, 400, "MessageRejected");
+    world.stack.mailbox().fail_next(1, reqwest::StatusCode::BAD_REQUEST, "MessageRejected");
     world.invite(&ada, "grace@acme.example", "viewer").await;
     assert_eq!(world.mails_to("grace@acme.example").await.len(), 0);
     let list = world.get("/v1/invites").by(&ada).send().await.expect_status(200);

@@ -9,6 +9,7 @@ pub use answer::Answer;
 pub use person::Person;
 pub use request::RequestTo;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use common::app::Observation;
 use common::clock::Clock;
 use document::Document;
@@ -167,15 +168,7 @@ impl World {
         let table = self.stack.table();
         let scanned = self.dynamo().scan().table_name(table).send().await.unwrap();
         assert!(scanned.last_evaluated_key().is_none(), "more than one page");
-        let mut items: Vec<_> = scanned
-            .items()
-            .iter()
-            .map(|item| {
-                let mut attributes: Vec<_> = item.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-                attributes.sort();
-                attributes.join(" ")
-            })
-            .collect();
+        let mut items: Vec<_> = scanned.items().iter().map(|item| render(&AttributeValue::M(item.clone()))).collect();
         items.sort();
         items
     }
@@ -187,6 +180,7 @@ impl World {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .endpoint_url(self.stack.dynamo_endpoint())
             .build();
         aws_sdk_dynamodb::Client::from_conf(config)
@@ -196,4 +190,20 @@ impl World {
 fn clock_ahead_by(ahead: Arc<AtomicI64>) -> Clock {
     let system = Clock::system();
     Clock::from_fn(move || system.now() + SignedDuration::from_secs(ahead.load(Ordering::SeqCst)))
+}
+
+/// An attribute as text, the same text for the same value.
+fn render(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::M(members) => {
+            let mut members: Vec<_> = members.iter().map(|(name, member)| format!("{name}={}", render(member))).collect();
+            members.sort();
+            format!("{{{}}}", members.join(" "))
+        }
+        AttributeValue::L(rows) => format!("[{}]", rows.iter().map(render).collect::<Vec<_>>().join(", ")),
+        AttributeValue::S(text) => text.clone(),
+        AttributeValue::N(number) => number.clone(),
+        AttributeValue::Null(_) => "null".to_owned(),
+        other => format!("{other:?}"),
+    }
 }
