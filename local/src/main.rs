@@ -59,10 +59,12 @@ impl From<Arguments> for Options {
     }
 }
 
+/// What the log holds unless `RUST_LOG` says otherwise. A condition that the table refused is nothing to warn of.
+const LOGGED: &str = "warn,dynoxide=error,local=info,common=info,lambda=info";
+
 /// To standard error, which leaves standard output to what a person, or a script, reads at the start.
 fn start_log() {
-    let wanted =
-        process_environment("RUST_LOG").unwrap_or_else(|| "warn,local=info,common=info,lambda=info".to_owned());
+    let wanted = process_environment("RUST_LOG").unwrap_or_else(|| LOGGED.to_owned());
     let is_terminal = io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(wanted))
