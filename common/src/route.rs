@@ -19,7 +19,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
@@ -176,14 +175,12 @@ impl Cx {
     }
 }
 
-/// Serves one request, whatever happens: a panic is a 500 problem like any other fault of ours.
+/// Serves one request. There is no net under it for a panic: the process ends, and Lambda starts a clean one.
 pub(crate) fn serve<R: Route>(app: Arc<App>, request: Request) -> BoxFuture<'static, Response<Body>> {
     async move {
         let started = Instant::now();
         let mut cx = Cx::new::<R>(app, &request);
-        let answered = AssertUnwindSafe(answer::<R>(&mut cx, &request)).catch_unwind().await;
-        let answered = answered.unwrap_or_else(|_| Err(Problem::internal("panicked")));
-        let (response, problem) = match answered {
+        let (response, problem) = match answer::<R>(&mut cx, &request).await {
             Ok(response) => (response, None),
             Err(problem) => (problem_response(&problem, &cx.request_id), Some(problem)),
         };

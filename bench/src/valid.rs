@@ -1,0 +1,134 @@
+//! For every route a request that succeeds, as a person's browser would send it. What it needs first is done first.
+
+use crate::Result;
+use crate::request::Request;
+use crate::scene::{PASSWORD, Person, Scene};
+use common::function::Function;
+use serde_json::{Value, json};
+
+/// How many people are in the workspace that lists are read from, and how many are invited to it.
+pub const IN_LISTS: usize = 10;
+/// How many people one request invites.
+pub const INVITED_AT_ONCE: usize = 5;
+
+/// Those whom the requests are about.
+pub struct Cast {
+    /// Of a workspace with a team, which stays as it is.
+    admin: Person,
+    /// In that team.
+    member: Person,
+    /// An invitation to it that nobody takes.
+    invitation: String,
+    /// Of a workspace that people come to.
+    host: Person,
+}
+
+impl Cast {
+    pub async fn gather(scene: &Scene) -> Result<Cast> {
+        let (admin, host) = (scene.signed_up().await?, scene.signed_up().await?);
+        let member = scene.brought_in(&admin, "viewer").await?;
+        for _ in 2..IN_LISTS {
+            scene.brought_in(&admin, "operator").await?;
+        }
+        let invited: Vec<_> = (0..IN_LISTS).map(|_| scene.address()).collect();
+        let addresses: Vec<_> = invited.iter().map(String::as_str).collect();
+        scene.invite(&admin, &addresses, "operator").await?;
+        let invitation = scene.token_mailed_to(&invited[0]).await?;
+        Ok(Cast { admin, member, invitation, host })
+    }
+
+    /// A request that this route will answer with success.
+    pub async fn request(&self, scene: &Scene, function: &Function) -> Result<Request> {
+        let request = Request::to(function.name)?;
+        match function.name {
+            "confirm-page" | "accept-page" | "get-openapi" => Ok(request),
+            "get-me" | "list-my-tenants" | "get-tenant" | "list-invites" | "list-members" | "get-checklist" | "get-billing" => {
+                request.by(&self.admin)
+            }
+            "create-sign-up" => request.json(&company(&scene.address())),
+            "confirm-sign-up" => confirm_sign_up(scene, request).await,
+            "create-session" => request.json(&self.sign_in()),
+            "refresh-session" => self.refresh_session(scene, request).await,
+            "delete-current-session" => self.delete_current_session(scene, request).await,
+            "update-me" => request.by(&self.admin)?.json(&json!({ "display_name": "Ada L.", "time_zone": "Europe/London" })),
+            "update-tenant" => self.update_tenant(scene, request).await,
+            "create-invites" => request.by(&self.host)?.json(&invites(scene)),
+            "preview-invite" => request.json(&json!({ "token": self.invitation })),
+            "accept-invite" => self.accept_invite(scene, request).await,
+            "update-member" => self.update_member(scene, request).await,
+            "update-billing" => self.update_billing(scene, request).await,
+            other => Err(format!("the bench knows no valid request to {other}: tell it one").into()),
+        }
+    }
+
+    fn sign_in(&self) -> Value {
+        json!({ "email": self.admin.email, "password": PASSWORD })
+    }
+
+    async fn refresh_session(&self, scene: &Scene, request: Request) -> Result<Request> {
+        let signed_in = scene.send(&Request::to("create-session")?.json(&self.sign_in())?).await?;
+        let cookie = signed_in.header("set-cookie")?.split(';').next().unwrap_or_default().to_owned();
+        request.header("cookie", &cookie)
+    }
+
+    async fn delete_current_session(&self, scene: &Scene, request: Request) -> Result<Request> {
+        let signed_in = scene.send(&Request::to("create-session")?.json(&self.sign_in())?).await?;
+        request.header("authorization", &format!("Bearer {}", signed_in.text("/access_token")?))
+    }
+
+    async fn update_tenant(&self, scene: &Scene, request: Request) -> Result<Request> {
+        let now = scene.send(&Request::to("get-tenant")?.by(&self.admin)?).await?;
+        let body = json!({
+            "company_name": "Acme Inc.",
+            "business_contact": { "name": "Ada", "email": "office@acme.example", "phone": "+4930123456" },
+            "country": "DE",
+            "labels": ["EMEA", scene.number().to_string()],
+        });
+        request.by(&self.admin)?.header("if-match", now.header("etag")?)?.json(&body)
+    }
+
+    async fn accept_invite(&self, scene: &Scene, request: Request) -> Result<Request> {
+        let email = scene.address();
+        scene.invite(&self.host, &[&email], "operator").await?;
+        let token = scene.token_mailed_to(&email).await?;
+        request.json(&json!({ "token": token, "display_name": "Grace", "password": PASSWORD }))
+    }
+
+    /// In and out of the admins: what counters, last-admin rule and billing have a say in.
+    async fn update_member(&self, scene: &Scene, request: Request) -> Result<Request> {
+        let members = scene.send(&Request::to("list-members")?.by(&self.admin)?).await?;
+        let rows = members.body["data"].as_array().ok_or("a list without data")?;
+        let member = rows.iter().find(|row| row["user"]["id"] == self.member.id).ok_or("the member is gone")?;
+        let role = if member["role"] == "admin" { "viewer" } else { "admin" };
+        request.parameter("user", &self.member.id).by(&self.admin)?.json(&json!({ "role": role }))
+    }
+
+    async fn update_billing(&self, scene: &Scene, request: Request) -> Result<Request> {
+        let now = scene.send(&Request::to("get-billing")?.by(&self.admin)?).await?;
+        let body = json!({
+            "billing_owner": self.admin.id,
+            "recipients": ["invoices@acme.example"],
+            "address": { "line1": "Hauptstr. 1", "city": "Berlin", "postal_code": "10115", "country": "DE" },
+            "tax_id": "DE123456789",
+            "currency": "EUR",
+            "po_number": format!("PO {}", scene.number()),
+        });
+        request.by(&self.admin)?.header("if-match", now.header("etag")?)?.json(&body)
+    }
+}
+
+fn company(email: &str) -> Value {
+    json!({ "email": email, "company_name": "Acme Inc.", "time_zone": "Europe/Berlin" })
+}
+
+async fn confirm_sign_up(scene: &Scene, request: Request) -> Result<Request> {
+    let email = scene.address();
+    scene.send(&Request::to("create-sign-up")?.json(&company(&email))?).await?;
+    let token = scene.token_mailed_to(&email).await?;
+    request.json(&json!({ "token": token, "display_name": "Ada", "password": PASSWORD }))
+}
+
+fn invites(scene: &Scene) -> Value {
+    let rows = (0..INVITED_AT_ONCE).map(|_| json!({ "email": scene.address(), "role": "operator" }));
+    json!({ "invites": rows.collect::<Vec<_>>(), "note": "Check that you can see the launch list." })
+}
