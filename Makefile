@@ -20,7 +20,7 @@ sync: ## Writes what is derived from the manifest
 
 bench: ## Prints tables; nothing is asserted (docs/measurements.md)
 	cargo build --profile lambda --locked -p profile -p invite -p checklist -p billing -p api -p hello-lambda --bins
-	cargo run --profile lambda --locked -p bench -- target/lambda
+	cargo run --release --locked -p bench -- target/lambda
 
 fmt:
 	cargo fmt --all

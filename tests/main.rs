@@ -4,6 +4,7 @@
 //! binaries. Every answer that any test gets is checked against the OpenAPI document.
 
 mod access;
+mod crashes;
 mod every_route;
 mod openapi;
 mod races;

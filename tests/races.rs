@@ -32,6 +32,39 @@ async fn of_32_that_accept_one_invite_at_once_one_becomes_a_member_in_200_of_200
     assert_counters(&world, &ada).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_comes_in_meanwhile_is_invited_again_and_no_row_is_lost_to_them() {
+    let world = World::in_process().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    for trial in 0..60 {
+        // In turn somebody new, and somebody with an account elsewhere whose accepting takes no time for a password.
+        let owner = match trial % 2 {
+            0 => None,
+            _ => Some(world.sign_up(&format!("bob{trial}@other.example"), "Other Ltd").await),
+        };
+        let email = owner.as_ref().map_or(format!("x{trial}@acme.example"), |owner| owner.email.clone());
+        let invite = world.invite(&ada, &email, "operator").await;
+        let token = link_token(&world, &ada, &invite).await;
+        let mut rows: Vec<_> = (0..6).map(|n| json!({ "email": format!("f{trial}-{n}@acme.example") })).collect();
+        rows.push(json!({ "email": email }));
+        let (accept, invites) = match &owner {
+            None => {
+                let accept = world.post("/v1/invites/accept", json!({ "token": token, "password": PASSWORD }));
+                tokio::join!(accept.send(), world.post("/v1/invites", json!({ "invites": rows })).by(&ada).send())
+            }
+            Some(owner) => {
+                let accept = world.post("/v1/invites/accept", json!({ "token": token })).token(&owner.access_token);
+                tokio::join!(accept.send(), world.post("/v1/invites", json!({ "invites": rows })).by(&ada).send())
+            }
+        };
+        assert_eq!((accept.status, invites.status), (201, 200), "trial {trial}: {} {}", accept.text, invites.text);
+        let results = invites.body["results"].as_array().unwrap();
+        assert!(results[..6].iter().all(|row| row["status"] == "invited"), "trial {trial}: {results:?}");
+        let theirs = results[6]["status"].as_str().unwrap();
+        assert!(["already_invited", "already_member"].contains(&theirs), "trial {trial}: {theirs}");
+    }
+}
+
 /// The token that the mail holds, without waiting for the mail.
 async fn link_token(world: &World, admin: &Person, invite: &Value) -> String {
     let item = read(world, &admin.tenant, &format!("INVITE#{}", invite["id"].as_str().unwrap())).await;

@@ -10,7 +10,7 @@ use crate::error::Code;
 use crate::reply::Content;
 use crate::route::{Method, Route};
 use crate::store::Access;
-use crate::trigger::{Listen, StreamTrigger};
+use crate::trigger::{Listen, Patience, StreamTrigger};
 use futures::future::BoxFuture;
 use lambda_http::{Body, Request, Response};
 use schemars::{Schema, SchemaGenerator};
@@ -54,6 +54,7 @@ pub struct Stream {
     pub listens: Listen,
     pub batch_size: u32,
     pub parallelization: u32,
+    pub patience: Patience,
     pub run: fn(Arc<App>, Value) -> BoxFuture<'static, Result<Value, String>>,
 }
 
@@ -94,6 +95,7 @@ impl Function {
                 listens: T::LISTENS,
                 batch_size: T::BATCH_SIZE,
                 parallelization: T::PARALLELIZATION,
+                patience: T::PATIENCE,
                 run: crate::trigger::run::<T>,
             }),
         }

@@ -3,10 +3,11 @@
 //! One table, keys `pk`/`sk`; one index `gsi1` over `gsi1pk`/`gsi1sk`; every item has a version `v`; TTL attribute `expires`.
 //! [`Kind::chart`] below *is* the chart; `docs/table.md` is rendered from it by `make sync` and checked for drift.
 //!
-//! Ids cannot contain `#`; an e-mail identity may, and therefore always stands last in its key: no key can be read as
-//! another's. Every kind lives in the partition of whose it is: `TENANT#`, `USER#` or `EMAIL#`; IAM conditions on
-//! `dynamodb:LeadingKeys` build on that.
+//! Ids and sources cannot contain `#`; an e-mail identity may, and therefore always stands last in its key: no key can be
+//! read as another's. Every kind lives in the partition of whose it is: `TENANT#`, `USER#`, `EMAIL#` or `SOURCE#`; IAM
+//! conditions on `dynamodb:LeadingKeys` build on that.
 
+use crate::limit::Source;
 use domain::Timestamp;
 use domain::audit::Audit;
 use domain::billing::Billing;
@@ -59,6 +60,7 @@ pub enum Partition {
     Tenant,
     User,
     Email,
+    Source,
 }
 
 impl Partition {
@@ -68,6 +70,7 @@ impl Partition {
             Partition::Tenant => "TENANT#",
             Partition::User => "USER#",
             Partition::Email => "EMAIL#",
+            Partition::Source => "SOURCE#",
         }
     }
 
@@ -76,6 +79,7 @@ impl Partition {
             Partition::Tenant => "TENANT#ten",
             Partition::User => "USER#usr",
             Partition::Email => "EMAIL#email",
+            Partition::Source => "SOURCE#source",
         }
     }
 }
@@ -100,7 +104,7 @@ impl Kind {
     ];
 
     pub const fn chart(self) -> ChartRow {
-        use Partition::{Email, Tenant, User};
+        use Partition::{Email, Source, Tenant, User};
         const fn row(
             partitions: &'static [Partition],
             sk: &'static str,
@@ -120,7 +124,8 @@ impl Kind {
             Kind::Billing => row(&[Tenant], "BILLING", None, "billing owner, recipients, address, tax id"),
             Kind::Audit => row(&[Tenant], "AUDIT#time#id", None, "who did what"),
             Kind::Outbox => row(&[Tenant, Email], "OUTBOX#out", None, "mail to send; TTL"),
-            Kind::Limit => row(&[Email], "LIMIT#what#window", None, "a rate limit's bucket; TTL"),
+            // An address's, a source's, or, with `#source`, an address's from one source.
+            Kind::Limit => row(&[Email, Source], "LIMIT#what#window[#source]", None, "a rate limit's bucket; TTL"),
             Kind::User => row(&[User], "USER", None, "a person"),
             Kind::Credential => row(&[User], "CREDENTIAL", None, "the password's hash"),
             Kind::Session => row(&[User], "SESSION#ses", None, "a family of refresh tokens; TTL"),
@@ -218,6 +223,10 @@ fn email_pk(email: &Email) -> String {
     format!("EMAIL#{}", email.identity())
 }
 
+fn source_pk(source: Source) -> String {
+    format!("SOURCE#{source}")
+}
+
 fn outbox_pk(owner: &Owner) -> String {
     match owner {
         Owner::Tenant(tenant) => tenant_pk(*tenant),
@@ -284,8 +293,13 @@ pub fn outbox(owner: &Owner, id: OutboxId) -> Key<Outbox> {
     Key::new(outbox_pk(owner), format!("OUTBOX#{id}"))
 }
 
-pub fn limit(email: &Email, what: LimitedAct, window: i64) -> Key<Limit> {
-    Key::new(email_pk(email), format!("LIMIT#{}#{window}", what.as_str()))
+pub fn limit(counted: &Counted, what: LimitedAct, window: i64) -> Key<Limit> {
+    let sk = format!("LIMIT#{}#{window}", what.as_str());
+    match counted {
+        Counted::Email(email) => Key::new(email_pk(email), sk),
+        Counted::Source(source) => Key::new(source_pk(*source), sk),
+        Counted::EmailFromSource { email, source } => Key::new(email_pk(email), format!("{sk}#{source}")),
+    }
 }
 
 pub fn user(user: UserId) -> Key<User> {
@@ -327,6 +341,7 @@ fn whose(pk: &str) -> Option<Whose> {
         "TENANT" => id.parse().ok().map(Whose::Tenant),
         "USER" => id.parse().ok().map(Whose::User),
         "EMAIL" => Email::parse(id).ok().map(Whose::Email),
+        // A source's partition holds nothing but limits, and no trigger is fed those.
         _ => None,
     }
 }
@@ -336,15 +351,27 @@ pub fn parse_outbox(sk: &str) -> Option<OutboxId> {
     sk.strip_prefix("OUTBOX#")?.parse().ok()
 }
 
-/// A rate limit's bucket: how often something was done to an address in one window of time.
+/// A rate limit's bucket: how often something was done in one window of time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Limit {
-    pub email: Email,
+    pub counted: Counted,
     pub what: LimitedAct,
     /// The window's number: Unix time divided by its length.
     pub window: i64,
     pub used: u64,
     pub swept_at: Timestamp,
+}
+
+/// Whose acts a bucket counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    /// All about an address, wherever they came from.
+    Email(Email),
+    /// All from a source, whichever address they were about.
+    Source(Source),
+    /// All about an address from one source.
+    EmailFromSource { email: Email, source: Source },
 }
 
 /// What is limited.
@@ -449,7 +476,7 @@ impl Item for Outbox {
 impl Item for Limit {
     const KIND: Kind = Kind::Limit;
     fn key(&self) -> Key<Limit> {
-        limit(&self.email, self.what, self.window)
+        limit(&self.counted, self.what, self.window)
     }
     fn swept_at(&self) -> Option<Timestamp> {
         Some(self.swept_at)

@@ -1,59 +1,241 @@
-//! Rate limits: so many acts an address and window, counted exactly, under any concurrency, by a condition on one item.
+//! Rate limits: so many acts a window, counted exactly, under any concurrency, by a condition on one item a bucket.
+//!
+//! An act that nobody is signed in for is about an e-mail address and comes from a [`Source`]. It counts in a bucket for
+//! each way of being too much, all taken in one transaction: where one bucket is full, the others are not moved.
+//!
+//! | bucket | holds up |
+//! |---|---|
+//! | address and source | who guesses one account's password |
+//! | source | who tries one password on many accounts, or has mail sent to many addresses |
+//! | address | who spreads guesses at one account over many sources; many mails to one person |
+//!
+//! A limit per account is a way to keep somebody else out, so for sign-ins the narrow bucket fills first: one source can
+//! use up its own ten tries and no more of the account's two hundred, and the owner signs in from elsewhere. The trade-off:
+//! twenty sources together can still hold an account shut until the window ends, and whoever shares a source with an
+//! attacker (an office behind one address) shares its limit. That is the price of a brake on distributed guessing; without
+//! the wide bucket ten tries would be ten for every source in a botnet
+//! (<https://cheatsheetseries.owasp.org/cheatsheets/Authentication_Cheat_Sheet.html#account-lockout>). A window ends by
+//! itself: nobody is locked out for good.
 
 use crate::error::Problem;
-use crate::keys::{self, LimitedAct};
+use crate::keys::{self, Counted, LimitedAct};
 use crate::store::{Change, Guard, Transaction};
 use domain::Timestamp;
 use domain::email::Email;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// So many acts in a window of time.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
-    pub act: LimitedAct,
-    pub most: i64,
-    pub window_seconds: i64,
+    what: LimitedAct,
+    window_seconds: i64,
+    most: Most,
 }
 
-/// Failed sign-ins to one account. A window ends by itself: nobody is locked out for good.
-pub const FAILED_SIGN_INS: Allowance = Allowance { act: LimitedAct::FailedSignIn, most: 10, window_seconds: 15 * 60 };
+/// What each bucket holds. A field a bucket, because no bucket may be there twice: DynamoDB refuses a transaction that
+/// writes an item twice.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    email: u32,
+    source: u32,
+    /// Absent where the act is no less trouble for coming from many sources.
+    email_from_source: Option<u32>,
+}
 
-/// Mails that somebody who is not signed in can make us send to an address.
-pub const SIGN_UP_MAILS: Allowance = Allowance { act: LimitedAct::SignUpMail, most: 5, window_seconds: 60 * 60 };
+/// Failed sign-ins.
+pub const FAILED_SIGN_INS: Allowance = Allowance {
+    what: LimitedAct::FailedSignIn,
+    window_seconds: 15 * 60,
+    most: Most { email: 200, source: 100, email_from_source: Some(10) },
+};
+
+/// Mails that somebody who is not signed in can make us send.
+pub const SIGN_UP_MAILS: Allowance = Allowance {
+    what: LimitedAct::SignUpMail,
+    window_seconds: 60 * 60,
+    most: Most { email: 5, source: 50, email_from_source: None },
+};
 
 impl Allowance {
-    fn window(&self, now: Timestamp) -> i64 {
-        now.as_second().div_euclid(self.window_seconds)
+    /// One act about `email`, by `source`.
+    pub fn act<'a>(&'a self, email: &'a Email, source: Source, now: Timestamp) -> Act<'a> {
+        Act { allowance: self, email, source, now }
+    }
+}
+
+/// One act: what is taken for it and what is given back are the same buckets.
+#[derive(Debug)]
+pub struct Act<'a> {
+    allowance: &'a Allowance,
+    email: &'a Email,
+    source: Source,
+    now: Timestamp,
+}
+
+impl Act<'_> {
+    /// Counts it in `transaction`, which is refused with 429 where one of its buckets is full.
+    pub fn take(&self, transaction: Transaction, detail: &str) -> Transaction {
+        self.buckets().fold(transaction, |transaction, (counted, most)| {
+            let guard = Guard::absent_or_at_most("used", i64::from(most) - 1);
+            let refusal = Problem::rate_limited(self.retry_after(), detail);
+            transaction.update(self.key(&counted), self.one_more(&counted), guard, refusal)
+        })
     }
 
-    fn window_end(&self, now: Timestamp) -> i64 {
-        (self.window(now) + 1) * self.window_seconds
+    /// Gives it back, to every bucket.
+    pub fn give_back(&self, transaction: Transaction) -> Transaction {
+        self.buckets().fold(transaction, |transaction, (counted, _)| {
+            let one_less = Change::new().add("used", -1);
+            transaction.update(self.key(&counted), one_less, Guard::default(), Problem::try_again())
+        })
+    }
+
+    /// The buckets it counts in, and what each holds.
+    fn buckets(&self) -> impl Iterator<Item = (Counted, u32)> {
+        let (Most { email, source, email_from_source }, from) = (self.allowance.most, self.source);
+        let narrow = email_from_source.map(|most| (Counted::EmailFromSource { email: self.email.clone(), source: from }, most));
+        let wide = [(Counted::Source(from), source), (Counted::Email(self.email.clone()), email)];
+        narrow.into_iter().chain(wide)
+    }
+
+    fn key(&self, counted: &Counted) -> keys::Key<keys::Limit> {
+        keys::limit(counted, self.allowance.what, self.window())
+    }
+
+    fn one_more(&self, counted: &Counted) -> Change {
+        let end = self.window_end();
+        Change::new()
+            .add("used", 1)
+            .set_once("counted", counted)
+            .set_once("what", self.allowance.what)
+            .set_once("window", self.window())
+            .set_once("swept_at", Timestamp::from_second(end).unwrap_or(self.now))
+            .set_once("expires", end)
+            .set_once("v", 1)
+    }
+
+    fn window(&self) -> i64 {
+        self.now.as_second().div_euclid(self.allowance.window_seconds)
+    }
+
+    fn window_end(&self) -> i64 {
+        (self.window() + 1) * self.allowance.window_seconds
     }
 
     /// In seconds: when the next act is allowed, for `Retry-After`.
-    pub fn retry_after(&self, now: Timestamp) -> u64 {
-        u64::try_from(self.window_end(now) - now.as_second()).unwrap_or(1)
+    fn retry_after(&self) -> u64 {
+        u64::try_from(self.window_end() - self.now.as_second()).unwrap_or(1)
+    }
+}
+
+/// Where a request came from, as far as limits tell: an IPv4 address, the /64 of an IPv6 address, or unknown.
+///
+/// Whoever has one IPv6 address has all of its /64 and changes within it at will (RFC 8981), so these count as one. All
+/// requests of unknown source count as one too: what cannot be told apart must not be a way around a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+pub struct Source(Option<IpAddr>);
+
+impl Source {
+    pub const UNKNOWN: Source = Source(None);
+
+    /// The peer that API Gateway itself saw (`requestContext.http.sourceIp`,
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>). Not
+    /// `X-Forwarded-For`: the client writes into that what it likes.
+    pub fn of(request: &Request) -> Source {
+        match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => {
+                context.http.source_ip.as_deref().map_or(Source::UNKNOWN, Source::parse)
+            }
+            _ => Source::UNKNOWN,
+        }
     }
 
-    /// Counts one act in `transaction`, which is refused with 429 once the window is used up.
-    pub fn take(&self, transaction: Transaction, email: &Email, now: Timestamp, detail: &str) -> Transaction {
-        let end = self.window_end(now);
-        let swept_at = Timestamp::from_second(end).unwrap_or(now);
-        let change = Change::new()
-            .add("used", 1)
-            .set_once("email", email)
-            .set_once("what", self.act)
-            .set_once("window", self.window(now))
-            .set_once("swept_at", swept_at)
-            .set_once("expires", end)
-            .set_once("v", 1);
-        let guard = Guard::absent_or_at_most("used", self.most - 1);
-        let refusal = Problem::rate_limited(self.retry_after(now), detail);
-        transaction.update(keys::limit(email, self.act, self.window(now)), change, guard, refusal)
+    /// The source with this address; what is not an address is [`UNKNOWN`](Self::UNKNOWN).
+    pub fn parse(text: &str) -> Source {
+        text.parse::<IpAddr>().map_or(Source::UNKNOWN, Source::from)
+    }
+}
+
+impl From<IpAddr> for Source {
+    fn from(address: IpAddr) -> Source {
+        // ::ffff:192.0.2.1 is the host 192.0.2.1 (RFC 4291 §2.5.5.2): by its /64, all of IPv4 would be one source.
+        Source(Some(match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6(first_of_its_64(address)),
+            address @ IpAddr::V4(_) => address,
+        }))
+    }
+}
+
+fn first_of_its_64(address: Ipv6Addr) -> Ipv6Addr {
+    Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => write!(f, "{address}"),
+            None => f.write_str("unknown"),
+        }
+    }
+}
+
+impl From<Source> for String {
+    fn from(source: Source) -> String {
+        source.to_string()
+    }
+}
+
+impl From<String> for Source {
+    fn from(text: String) -> Source {
+        Source::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn an_ipv6_address_counts_by_its_64_and_an_ipv4_address_by_itself() {
+        let same = |one: &str, other: &str| Source::parse(one) == Source::parse(other);
+        assert!(same("2001:db8:1:2::3", "2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert!(!same("2001:db8:1:2::3", "2001:db8:1:3::3"));
+        assert!(!same("192.0.2.1", "192.0.2.2"));
+        assert!(same("192.0.2.1", "::ffff:192.0.2.1"));
+        assert!(!same("::ffff:192.0.2.1", "::ffff:192.0.2.2"));
     }
 
-    /// Gives one act back.
-    pub fn give_back(&self, transaction: Transaction, email: &Email, now: Timestamp) -> Transaction {
-        let key = keys::limit(email, self.act, self.window(now));
-        transaction.update(key, Change::new().add("used", -1), Guard::default(), Problem::try_again())
+    #[test]
+    fn what_is_not_an_address_is_one_source_of_its_own() {
+        for text in ["", "unknown", "192.0.2.1, 10.0.0.1", "192.0.2.1:443", "192.0.2.1#x"] {
+            assert_eq!(Source::parse(text), Source::UNKNOWN, "{text}");
+        }
+        assert_ne!(Source::parse("0.0.0.0"), Source::UNKNOWN);
+    }
+
+    #[test]
+    fn a_source_reads_back_as_itself_and_has_no_hash_in_it() {
+        for text in ["192.0.2.1", "2001:db8:1:2::3", "::1", "nonsense#"] {
+            let source = Source::parse(text);
+            assert_eq!(Source::parse(&source.to_string()), source, "{text}");
+            assert!(!source.to_string().contains('#'), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_two_buckets_of_an_act_are_the_same_item() {
+        let email = Email::parse("ada@acme.example").unwrap();
+        for allowance in [FAILED_SIGN_INS, SIGN_UP_MAILS] {
+            let act = allowance.act(&email, Source::UNKNOWN, Timestamp::UNIX_EPOCH);
+            let keys: Vec<_> = act.buckets().map(|(counted, _)| format!("{:?}", act.key(&counted))).collect();
+            let distinct: BTreeSet<_> = keys.iter().collect();
+            assert_eq!(distinct.len(), keys.len(), "{keys:?}");
+        }
     }
 }

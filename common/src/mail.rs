@@ -10,6 +10,7 @@ use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as 
 use domain::Timestamp;
 use domain::outbox::{InviteMail, Message, Outbox, SignUpMail};
 use domain::time_zone::TimeZoneName;
+use std::time::Duration;
 
 /// A mail, ready to send.
 #[derive(Debug)]
@@ -162,22 +163,30 @@ pub async fn send(cx: &TriggerCx, row: &Outbox, mail: &Mail) -> Result<Sent> {
     })
 }
 
+/// How long SES may take, all tries of the SDK together.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Refusals that no later try will mend
-/// (<https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>). A paused account or an
-/// unverified sender will be mended, by us: those are tried again.
+/// (<https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>).
 const TERMINAL: [&str; 2] = ["MessageRejected", "BadRequestException"];
+
+/// What SES says of a sender (or, in the sandbox, a recipient) that it does not know yet, under `MessageRejected` too. That is
+/// the deployment's fault and will be mended: those are tried again
+/// (<https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html>).
+const NOT_VERIFIED: &str = "not verified";
 
 fn refusal<E, R>(error: &SdkError<E, R>) -> Sent
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug,
 {
-    let code = match error {
-        SdkError::ServiceError(service) => service.err().code(),
-        _ => None,
+    let (code, message) = match error {
+        SdkError::ServiceError(service) => (service.err().code(), service.err().message()),
+        _ => (None, None),
     };
+    let is_ours_to_mend = message.is_some_and(|message| message.contains(NOT_VERIFIED));
     match code {
-        Some(code) if TERMINAL.contains(&code) => Sent::Refused { reason: code.to_owned() },
+        Some(code) if TERMINAL.contains(&code) && !is_ours_to_mend => Sent::Refused { reason: code.to_owned() },
         _ => Sent::NotNow { reason: DisplayErrorContext(error).to_string() },
     }
 }
@@ -186,12 +195,14 @@ where
 fn client(cx: &TriggerCx) -> &Client {
     let app = &cx.app;
     let made = app.mail_client.get_or_init(|| {
+        use aws_sdk_sesv2::config::timeout::TimeoutConfig;
         use aws_sdk_sesv2::config::{BehaviorVersion, Region};
         let mut config = aws_sdk_sesv2::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(app.aws.region.clone()))
             .credentials_provider(app.aws.credentials.clone())
-            .http_client(app.http.clone());
+            .http_client(app.http.clone())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(SEND_TIMEOUT).build());
         config.set_endpoint_url(app.aws.sesv2_endpoint.clone());
         Box::new(Client::from_conf(config.build()))
     });

@@ -11,6 +11,8 @@ use std::borrow::Cow;
 
 const DEFAULT_LIMIT: u16 = 25;
 const MAX_LIMIT: u16 = 100;
+/// In bytes (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+const MAX_SORT_KEY: usize = 1024;
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -81,7 +83,8 @@ fn decode(text: &str, list: &str) -> Result<String> {
     let cursor: Option<Cursor> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     // The key it names stays inside the list's range: DynamoDB refuses another partition's.
     let prefix = list.split_once('/').map(|(_, prefix)| prefix).unwrap_or_default();
-    let cursor = cursor.filter(|cursor| cursor.list == list && cursor.after.starts_with(prefix));
+    let is_key = |after: &str| after.starts_with(prefix) && after.len() <= MAX_SORT_KEY;
+    let cursor = cursor.filter(|cursor| cursor.list == list && is_key(&cursor.after));
     cursor.map(|cursor| cursor.after).ok_or_else(|| {
         Problem::field("?cursor", "cursor_invalid", "This is not a cursor of this list. Begin without one, then use next_cursor.")
     })

@@ -4,6 +4,7 @@ use crate::app::{App, Observation};
 use crate::auth::caller::{Auth, Caller};
 use crate::auth::token::{AccessClaims, Claims, Rejected, TokenKind, Verified};
 use crate::error::{Code, Problem, Result};
+use crate::limit::Source;
 use crate::reply::{Content, Output, Reply, header_value};
 use crate::request::{self, MembersFrom};
 use crate::store::{Access, Store};
@@ -87,6 +88,10 @@ pub trait Route: Sized + 'static {
 #[serde(deny_unknown_fields)]
 pub struct NoInput {}
 
+/// What a page takes: anything, and nothing of it. Mail and campaign tools add parameters of their own to links.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+pub struct AnyQuery {}
+
 /// What a route works with: the time of the request, the table, its caller's request.
 pub struct Cx {
     app: Arc<App>,
@@ -94,6 +99,7 @@ pub struct Cx {
     now: Timestamp,
     headers: http::HeaderMap,
     request_id: String,
+    source: Source,
     signs: &'static [TokenKind],
     user: Option<UserId>,
     tenant: Option<TenantId>,
@@ -104,7 +110,8 @@ impl Cx {
         let store = Store::new(&app, R::NAME, [R::ACCESS, R::AUTH.access()]);
         let now = app.clock.now();
         let headers = request.headers().clone();
-        Cx { store, now, headers, request_id: request_id(request), signs: R::SIGNS, user: None, tenant: None, app }
+        let source = Source::of(request);
+        Cx { store, now, headers, source, request_id: request_id(request), signs: R::SIGNS, user: None, tenant: None, app }
     }
 
     pub fn store(&self) -> &Store {
@@ -116,13 +123,15 @@ impl Cx {
         self.now
     }
 
-    /// Where emailed links lead.
-    pub fn console_url(&self) -> &str {
-        &self.app.config.console_url
+    /// Where this request came from, for limits.
+    pub fn source(&self) -> Source {
+        self.source
     }
 
+    /// A header that is there but not readable text is answered as one that cannot be right, never as absent: absence means
+    /// something.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        Some(self.headers.get(name)?.to_str().unwrap_or("\u{fffd}"))
     }
 
     pub fn cookie(&self, name: &str) -> Option<&str> {
@@ -133,14 +142,15 @@ impl Cx {
 
     /// The version that the client's change builds on (RFC 9110 §13.1.1; RFC 6585 §3).
     pub fn if_match(&self) -> Result<u64> {
-        let value = self.header("if-match").ok_or_else(|| {
+        // `*` would say "whatever is there", which is just what may not be overwritten unread.
+        let value = self.header("if-match").map(str::trim).filter(|value| *value != "*").ok_or_else(|| {
             Problem::new(
                 Code::IfMatchRequired,
                 "Say which version you change, so that nobody's work is lost: send the ETag you read as If-Match.",
             )
         })?;
         // An ETag that is not one of ours cannot be the current one.
-        value.trim().trim_matches('"').parse().map_err(|_| Problem::version_stale())
+        value.trim_matches('"').parse().map_err(|_| Problem::version_stale())
     }
 
     pub fn new_id(&self) -> Result<Uuid> {
@@ -194,6 +204,7 @@ async fn answer<R: Route>(cx: &mut Cx, request: &Request) -> Result<Response<Bod
     request::require_small(request)?;
     let caller = R::Caller::identify(cx, R::AUTH).await?;
     let input = request::read(request, R::METHOD.members_from())?;
+    caller.note_seen(cx).await;
     let reply = R::handle(cx, caller, input).await?;
     let (body, media_type) = reply.body.encode()?;
     let mut response = Response::builder().status(R::SUCCESS);

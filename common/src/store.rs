@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, ConsumedCapacity, Delete, Get, KeysAndAttributes, Put,
     ReturnConsumedCapacity, TransactGetItem, TransactWriteItem, Update,
 };
+use domain::Timestamp;
 use domain::id::TenantId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -309,6 +310,34 @@ impl Store {
         output.items.unwrap_or_default().into_iter().map(decode).collect()
     }
 
+    /// Changes one item in place, where `guard` holds; where it does not, nothing happens and nobody is told.
+    pub async fn update<T: Item>(&self, key: Key<T>, change: Change, guard: Guard) -> Result<()> {
+        self.permit(Access::Update(T::KIND), &key.pk)?;
+        let mut expression = Expression::default();
+        let update = expression.update(change)?;
+        let condition = expression.condition(guard);
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(attributes(&key)))
+            .update_expression(update)
+            .set_condition_expression(condition)
+            .set_expression_attribute_names(expression.names())
+            .set_expression_attribute_values(expression.values())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match sent {
+            Ok(output) => self.meter.count(output.consumed_capacity()),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) => {
+                self.meter.count([]);
+            }
+            Err(error) => return Err(failed_write(error)),
+        }
+        Ok(())
+    }
+
     /// Starts a transaction: all of what is added to it happens, or nothing.
     pub fn transaction(&self) -> Transaction {
         Transaction { store: self.clone(), writes: Ok(Vec::new()) }
@@ -370,6 +399,7 @@ enum Clause {
     AbsentOrAtMost(&'static str, i64),
     AtLeast(&'static str, i64),
     Lacks(&'static str),
+    After(&'static str, Timestamp),
     Equals(&'static str, AttributeValue),
     NotEquals(&'static str, AttributeValue),
 }
@@ -404,6 +434,11 @@ impl Guard {
     /// The item has no such attribute.
     pub fn and_lacks(self, attribute: &'static str) -> Guard {
         self.with(Clause::Lacks(attribute))
+    }
+
+    /// The whole second that `attribute` names is after the one of `moment`. RFC 3339 texts of whole seconds sort as time does.
+    pub fn and_after(self, attribute: &'static str, moment: Timestamp) -> Guard {
+        self.with(Clause::After(attribute, moment))
     }
 
     pub fn and_equals(self, attribute: &'static str, text: impl ToString) -> Guard {
@@ -493,6 +528,10 @@ impl Expression {
                 format!("(attribute_not_exists(pk) OR {name} <= {bound})")
             }
             Clause::AtLeast(attribute, bound) => format!("{} >= {}", self.name(attribute), self.number(bound)),
+            Clause::After(attribute, moment) => {
+                let moment = moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+                format!("{} > {}", self.name(attribute), self.value(AttributeValue::S(moment)))
+            }
             Clause::Lacks(attribute) => format!("attribute_not_exists({})", self.name(attribute)),
             Clause::Equals(attribute, value) => format!("{} = {}", self.name(attribute), self.value(value)),
             Clause::NotEquals(attribute, value) => format!("{} <> {}", self.name(attribute), self.value(value)),
@@ -655,7 +694,7 @@ impl Transaction {
                             return Err(refusals.into_iter().nth(write).unwrap_or_else(Problem::try_again));
                         }
                         Some(Cancelled::Contention) => backoff(attempt).await?,
-                        None => return Err(failed(error)),
+                        None => return Err(failed_write(error)),
                     }
                 }
             }
@@ -715,6 +754,19 @@ async fn backoff(attempt: u32) -> Result<()> {
     let ceiling = 20_u64 << attempt;
     tokio::time::sleep(Duration::from_millis(random::below(ceiling)?)).await;
     Ok(())
+}
+
+/// What a caller is told of a write that failed. 503 `try_again` says that nothing was written; where the answer was lost on its
+/// way, nobody knows, and that is a fault of ours.
+fn failed_write<E, R>(error: SdkError<E, R>) -> Problem
+where
+    E: std::error::Error + aws_sdk_dynamodb::error::ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug,
+{
+    match error {
+        SdkError::ServiceError(_) => failed(error),
+        unanswered => Problem::internal(format!("a write without an answer: {}", DisplayErrorContext(&unanswered))),
+    }
 }
 
 /// What a caller is told of a failed call: nothing of its inside.

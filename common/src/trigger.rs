@@ -13,6 +13,7 @@ use crate::store::{Access, Store};
 use domain::Timestamp;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -72,6 +73,15 @@ impl Listen {
     }
 }
 
+/// How long a record that fails is tried again before it goes to the on-failure destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// So many tries more, and no longer than an hour: for work that a later record does again anyway.
+    Retries(u32),
+    /// As long as the stream keeps it, 24 hours: for work that nobody else will do.
+    AsLongAsTheStream,
+}
+
 /// One function run by the stream.
 pub trait StreamTrigger: Sized + 'static {
     const NAME: &'static str;
@@ -84,6 +94,8 @@ pub trait StreamTrigger: Sized + 'static {
     const BATCH_SIZE: u32 = 100;
     /// How many batches of a shard run side by side, in order per item.
     const PARALLELIZATION: u32 = 4;
+
+    const PATIENCE: Patience = Patience::Retries(10);
 
     fn handle(cx: &TriggerCx, records: &[Record]) -> impl Future<Output = Failures> + Send;
 }
@@ -122,6 +134,13 @@ impl TriggerCx {
     /// Reads the clock anew: a batch may take long.
     pub fn now(&self) -> Timestamp {
         self.app.clock.now()
+    }
+
+    /// Sleeps until `moment`, but no longer than `longest`.
+    pub async fn wait_until(&self, moment: Timestamp, longest: SignedDuration) {
+        let left = moment.duration_since(self.now()).min(longest);
+        // A moment that is over leaves nothing to wait for.
+        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
     }
 
     pub fn console_url(&self) -> &str {

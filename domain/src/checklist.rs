@@ -6,7 +6,7 @@
 use crate::billing::Billing;
 use crate::id::TenantId;
 use crate::invite::OpenInvite;
-use crate::tenant::{Counters, Mark, Tenant};
+use crate::tenant::{AdminChange, Counters, Mark, Tenant};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -195,11 +195,15 @@ fn backup_admin(counters: &Counters) -> Standing {
             "one_admin_only",
             "There is one admin only. Invite a second one, so that nobody is locked out when the first is away.",
         ),
-        admins => complete(
-            changed.member,
-            format!("{admins} active admins have signed in."),
-            Mark { by: changed.by, at: changed.at },
-        ),
+        admins => {
+            let detail = format!("{admins} active admins have signed in.");
+            let mark = Mark { by: changed.by, at: changed.at };
+            // The newest admin is the evidence, while there is one; else what the members add up to.
+            match changed.change {
+                AdminChange::Added => complete(changed.member, detail, mark),
+                AdminChange::Removed => complete(counters.tenant, detail, mark),
+            }
+        }
     }
 }
 
@@ -294,7 +298,7 @@ impl Checklist {
 mod tests {
     use super::*;
     use crate::id::{InviteId, UserId};
-    use crate::tenant::{Accepted, MemberMark};
+    use crate::tenant::{Accepted, AdminsChanged};
     use crate::text::CompanyName;
     use crate::time_zone::TimeZoneName;
     use uuid::Uuid;
@@ -382,7 +386,8 @@ mod tests {
         assert_eq!(step(&incomplete, StepId::BackupAdmin).regressed_at, None);
 
         world.counters.admins = 2;
-        world.counters.admins_changed = MemberMark { member: user(2), by: user(1), at: at(2) };
+        world.counters.admins_changed =
+            AdminsChanged { member: user(2), change: AdminChange::Added, by: user(1), at: at(2) };
         let complete = world.fold(Some(&incomplete), 3);
         let expected = Evidence {
             record: user(2).to_string(),

@@ -4,7 +4,7 @@ use crate::email::Email;
 use crate::id::{InviteId, OutboxId, TenantId, UserId};
 use crate::role::Role;
 use crate::text::Note;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -74,10 +74,10 @@ impl Invite {
     }
 }
 
-/// When an invite made at `created_at` ends.
+/// When an invite made at `created_at` ends: a whole second, so that the token, the table's conditions and we mean the same.
 pub fn expiry(created_at: Timestamp, days: i64) -> Timestamp {
-    // Timestamps reach to the year 9999: saturating is only ever for a clock that is badly wrong.
-    created_at.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
+    // Timestamps reach to the year 9999: the end of time is only ever for a clock that is badly wrong.
+    Timestamp::from_second(created_at.as_second().saturating_add(days * 24 * 60 * 60)).unwrap_or(Timestamp::MAX)
 }
 
 /// Holds an address for one pending invite of a tenant. It stops holding when the invite expires.

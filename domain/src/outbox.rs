@@ -82,8 +82,8 @@ pub enum SendState {
 pub enum NextStep {
     /// Take the lease and send.
     Send,
-    /// Somebody else holds the lease; look again after it has run out.
-    Wait,
+    /// Somebody else holds the lease until then.
+    WaitUntil(Timestamp),
     /// Sent or given up.
     Nothing,
 }
@@ -93,7 +93,7 @@ impl Outbox {
         match &self.state {
             SendState::Pending => NextStep::Send,
             SendState::Sending { until } if *until <= now => NextStep::Send,
-            SendState::Sending { .. } => NextStep::Wait,
+            SendState::Sending { until } => NextStep::WaitUntil(*until),
             SendState::Sent { .. } | SendState::Failed { .. } => NextStep::Nothing,
         }
     }

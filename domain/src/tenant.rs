@@ -141,18 +141,26 @@ pub struct Counters {
     /// Members who came by an invite.
     pub invited_members: u64,
     /// The latest change to the set of admins.
-    pub admins_changed: MemberMark,
+    pub admins_changed: AdminsChanged,
     /// The first invite that was accepted. Left out while there is none: the write that accepts sets it if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_accepted: Option<Accepted>,
 }
 
-/// A change to a member: whose, by whom, when.
+/// A change to the set of admins: whose, which way, by whom, when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemberMark {
+pub struct AdminsChanged {
     pub member: UserId,
+    pub change: AdminChange,
     pub by: UserId,
     pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminChange {
+    Added,
+    Removed,
 }
 
 /// An invite that was accepted: which, by whom, when.
@@ -171,7 +179,12 @@ impl Counters {
             members: 1,
             admins: 1,
             invited_members: 0,
-            admins_changed: MemberMark { member: creator.by, by: creator.by, at: creator.at },
+            admins_changed: AdminsChanged {
+                member: creator.by,
+                change: AdminChange::Added,
+                by: creator.by,
+                at: creator.at,
+            },
             first_accepted: None,
         }
     }

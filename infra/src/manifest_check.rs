@@ -3,6 +3,7 @@
 use crate::input::Input;
 use common::function::{Function, Http, Stream};
 use common::keys::Kind;
+use common::reply::Content;
 use common::store::Access;
 use functions::Area;
 use jsonschema::Validator;
@@ -84,10 +85,19 @@ fn repeated<K: Ord, V>(pairs: impl Iterator<Item = (K, V)>) -> BTreeMap<K, Vec<V
     groups
 }
 
+fn is_page(http: &Http) -> bool {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    matches!((http.output)(&mut generator), Content::Document("text/html"))
+}
+
 fn input(function: &Function) -> Vec<String> {
     let Some(http) = function.http() else { return Vec::new() };
     let name = function.name;
     let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    if is_page(http) {
+        // People come to a page by links, and mail tools add parameters to those.
+        return Vec::new();
+    }
     let Ok(mut input) = Input::closed((http.input)(&mut generator)) else {
         return vec![format!(
             "{name}: its input is not an object that refuses unknown fields; derive it with deny_unknown_fields."

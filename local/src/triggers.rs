@@ -8,13 +8,15 @@ use crate::table;
 use aws_local::dynamo_stream::DynamoStream;
 use aws_local::event_source::{self, Backoff, DeadLetters, Lag, Mapping};
 use common::function::{Function, Stream};
+use common::trigger::Patience;
 use dynoxide::Database;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-const MAX_RETRIES: u32 = 10;
-const MAX_AGE: Duration = Duration::from_secs(60 * 60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// How long a stream keeps its records (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html>).
+const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(50), longest: Duration::from_secs(2) };
 /// Longer than all retries of a record take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -107,14 +109,18 @@ impl Trigger {
 }
 
 fn mapping(function: &Function, stream: &Stream) -> Mapping {
+    let (max_retries, max_age) = match stream.patience {
+        Patience::Retries(retries) => (retries, HOUR),
+        Patience::AsLongAsTheStream => (u32::MAX, RETENTION),
+    };
     Mapping {
         name: function.name.to_owned(),
         filters: stream.listens.filters(),
         batch_size: stream.batch_size as usize,
         parallelization: stream.parallelization as usize,
         bisect_on_error: true,
-        max_retries: MAX_RETRIES,
-        max_age: MAX_AGE,
+        max_retries,
+        max_age,
         backoff: BACKOFF,
     }
 }

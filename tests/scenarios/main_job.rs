@@ -31,7 +31,7 @@ async fn a_workspace_goes_from_sign_up_to_launch_ready_and_the_checklist_shows_e
     assert_eq!(
         preview.body,
         json!({
-            "tenant": { "company_name": "Acme Inc." },
+            "tenant": { "id": ada.tenant, "company_name": "Acme Inc." },
             "email": "grace@acme.example",
             "role": "admin",
             "invited_by": { "display_name": "ada", "email": "ada@acme.example" },

@@ -1,8 +1,9 @@
 //! Sign-up, sign-in, sessions, and my profile.
 
-use crate::world::{PASSWORD, Person, World};
+use crate::world::{Answer, PASSWORD, Person, World};
 use jiff::SignedDuration;
 use serde_json::json;
+use std::net::Ipv4Addr;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_up_is_answered_alike_whether_or_not_the_address_has_an_account() {
@@ -112,6 +113,61 @@ async fn signing_in_takes_the_right_address_and_password_and_says_the_same_of_ei
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_source_causes_fifty_sign_up_mails_and_the_same_answer_and_takes_nobody_elses() {
+    let world = World::in_process().await;
+    start_of_a_window(&world, HOUR);
+    let sign_up = |email: &str, from: Ipv4Addr| {
+        let body = json!({ "email": email, "company_name": "Acme Inc.", "time_zone": "Europe/Berlin" });
+        world.post("/v1/sign-ups", body).from(from).send()
+    };
+    let first = sign_up("p0@acme.example", ONE).await.expect_status(202);
+    for n in 1..50 {
+        sign_up(&format!("p{n}@acme.example"), ONE).await.expect_status(202);
+    }
+    let refused = sign_up("ada@acme.example", ONE).await.expect_status(202);
+    assert_eq!(refused.text, first.text);
+    assert_eq!(world.mails_to("p49@acme.example").await.len(), 1);
+    assert_eq!(world.mails_to("ada@acme.example").await.len(), 0);
+    // What a source was refused is not counted against the address.
+    for _ in 0..8 {
+        sign_up("ada@acme.example", OTHER).await.expect_status(202);
+    }
+    assert_eq!(world.mails_to("ada@acme.example").await.len(), 5);
+    world.pass(SignedDuration::from_secs(HOUR));
+    sign_up("grace@acme.example", ONE).await.expect_status(202);
+    assert_eq!(world.mails_to("grace@acme.example").await.len(), 1);
+}
+
+/// Two people's computers.
+const ONE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
+
+/// The windows of limits, in seconds.
+const QUARTER: i64 = 15 * 60;
+const HOUR: i64 = 60 * 60;
+
+/// Passes the time until a window begins, so that no window ends amid what is counted.
+fn start_of_a_window(world: &World, seconds: i64) {
+    let into = world.now().as_second().rem_euclid(seconds);
+    world.pass(SignedDuration::from_secs(seconds - into));
+}
+
+async fn sign_in(world: &World, from: Ipv4Addr, email: &str, password: &str) -> Answer {
+    world.post("/v1/sessions", json!({ "email": email, "password": password })).from(from).send().await
+}
+
+/// Refused until the window ends, and says so; how long that is, in seconds.
+async fn refused_until_the_window_ends(world: &World, from: Ipv4Addr, email: &str, password: &str) -> i64 {
+    let seconds_left = || QUARTER - world.now().as_second().rem_euclid(QUARTER);
+    let most = seconds_left();
+    let refused = sign_in(world, from, email, password).await.expect_problem(429, "rate_limited");
+    let least = seconds_left();
+    let wait: i64 = refused.header("retry-after").parse().unwrap();
+    assert!((least..=most).contains(&wait), "{wait} is not in {least}..={most}");
+    wait
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failed_sign_ins_are_throttled_per_account_until_the_time_that_is_said() {
     let world = World::in_process().await;
     world.sign_up("ada@acme.example", "Acme Inc.").await;
@@ -129,6 +185,96 @@ async fn failed_sign_ins_are_throttled_per_account_until_the_time_that_is_said()
     for _ in 0..20 {
         sign_in(PASSWORD).await.expect_status(201);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_failed_too_often_is_held_up_until_the_time_that_is_said_and_locks_nobody_else_out() {
+    let world = World::in_process().await;
+    world.sign_up("ada@acme.example", "Acme Inc.").await;
+    start_of_a_window(&world, QUARTER);
+    for _ in 0..10 {
+        sign_in(&world, ONE, "ada@acme.example", "wrong").await.expect_problem(401, "sign_in_failed");
+    }
+    let wait = refused_until_the_window_ends(&world, ONE, "ADA@acme.example", PASSWORD).await;
+    sign_in(&world, OTHER, "ada@acme.example", PASSWORD).await.expect_status(201);
+
+    // The source is where the request came from, whatever it claims.
+    let body = json!({ "email": "ada@acme.example", "password": PASSWORD });
+    let disguised = world.post("/v1/sessions", body).from(ONE).header("x-forwarded-for", "127.0.0.3");
+    disguised.send().await.expect_problem(429, "rate_limited");
+
+    world.pass(SignedDuration::from_secs(wait));
+    sign_in(&world, ONE, "ada@acme.example", PASSWORD).await.expect_status(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_tries_one_password_on_many_accounts_is_stopped_at_a_hundred() {
+    let world = World::in_process().await;
+    world.sign_up("ada@acme.example", "Acme Inc.").await;
+    start_of_a_window(&world, QUARTER);
+    for n in 0..100 {
+        sign_in(&world, ONE, &format!("p{n}@acme.example"), "wrong").await.expect_problem(401, "sign_in_failed");
+    }
+    let wait = refused_until_the_window_ends(&world, ONE, "ada@acme.example", PASSWORD).await;
+    sign_in(&world, OTHER, "ada@acme.example", PASSWORD).await.expect_status(201);
+    world.pass(SignedDuration::from_secs(wait));
+    sign_in(&world, ONE, "ada@acme.example", PASSWORD).await.expect_status(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_at_one_account_from_many_sources_are_stopped_at_two_hundred_until_the_window_ends() {
+    let world = World::in_process().await;
+    world.sign_up("ada@acme.example", "Acme Inc.").await;
+    start_of_a_window(&world, QUARTER);
+    for host in 1..=20 {
+        let source = Ipv4Addr::new(127, 0, 1, host);
+        for _ in 0..10 {
+            sign_in(&world, source, "ada@acme.example", "wrong").await.expect_problem(401, "sign_in_failed");
+        }
+        // What is refused is counted nowhere: a source cannot use up more of the account than its own ten.
+        refused_until_the_window_ends(&world, source, "ada@acme.example", "wrong").await;
+    }
+    let wait = refused_until_the_window_ends(&world, ONE, "ada@acme.example", PASSWORD).await;
+    world.pass(SignedDuration::from_secs(wait));
+    sign_in(&world, ONE, "ada@acme.example", PASSWORD).await.expect_status(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_gives_its_try_back_and_no_other() {
+    let world = World::in_process().await;
+    world.sign_up("ada@acme.example", "Acme Inc.").await;
+    start_of_a_window(&world, QUARTER);
+    for _ in 0..9 {
+        sign_in(&world, ONE, "ada@acme.example", "wrong").await.expect_problem(401, "sign_in_failed");
+    }
+    for _ in 0..3 {
+        sign_in(&world, ONE, "ada@acme.example", PASSWORD).await.expect_status(201);
+    }
+    let kept = world.everything_kept().await;
+    let buckets: Vec<_> = kept.iter().filter(|item| item.contains("sk=LIMIT#failed-sign-in#")).collect();
+    assert_eq!(buckets.len(), 3, "of the account, of the source, of both: {buckets:#?}");
+    assert!(buckets.iter().all(|bucket| bucket.contains(" used=9 ")), "{buckets:#?}");
+
+    sign_in(&world, ONE, "ada@acme.example", "wrong").await.expect_problem(401, "sign_in_failed");
+    refused_until_the_window_ends(&world, ONE, "ada@acme.example", PASSWORD).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_and_an_unknown_address_take_the_same_calls() {
+    let world = World::in_process().await;
+    world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let mut calls = Vec::new();
+    for email in ["ada@acme.example", "eve@acme.example"] {
+        world.settled().await;
+        drop(world.observed());
+        sign_in(&world, ONE, email, "wrong").await.expect_problem(401, "sign_in_failed");
+        let observed = world.observed();
+        let mut tallies = observed.iter().filter(|observation| observation.function == "create-session");
+        let tally = tallies.next().unwrap().tally.clone();
+        calls.push((tally.calls, tally.used));
+    }
+    assert_eq!(calls[0], calls[1]);
+    assert_eq!(calls[0].0, 3, "the tries are counted, the owner read, the account read");
 }
 
 #[tokio::test(flavor = "multi_thread")]

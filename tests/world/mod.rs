@@ -2,10 +2,12 @@
 
 mod answer;
 mod document;
+mod held_table;
 mod person;
 mod request;
 
 pub use answer::Answer;
+pub use held_table::HeldTable;
 pub use person::Person;
 pub use request::RequestTo;
 
@@ -47,17 +49,26 @@ impl World {
         World::on(Target::InProcess).await
     }
 
+    /// A fresh stack in this process without one of its functions: a test runs that by hand.
+    pub async fn without(function: &str) -> World {
+        let functions = functions::all().filter(|other| other.name != function).collect();
+        World::with(Options { functions, ..Options::ephemeral() }).await
+    }
+
     async fn on(target: Target) -> World {
+        World::with(Options { target, ..Options::ephemeral() }).await
+    }
+
+    async fn with(options: Options) -> World {
         let ahead = Arc::new(AtomicI64::new(0));
         let observed = Arc::new(Mutex::new(Vec::new()));
         let options = Options {
-            target,
             clock: clock_ahead_by(ahead.clone()),
             observer: Some(Arc::new({
                 let observed = observed.clone();
                 move |observation| observed.lock().unwrap().push(observation)
             })),
-            ..Options::ephemeral()
+            ..options
         };
         let stack = Stack::start(options).await.unwrap();
         World { stack, http: reqwest::Client::new(), document: Document::current(), ahead, observed }

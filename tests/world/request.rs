@@ -2,6 +2,7 @@
 
 use super::{Answer, Person, World};
 use serde_json::Value;
+use std::net::Ipv4Addr;
 
 pub struct RequestTo<'w> {
     world: &'w World,
@@ -9,11 +10,12 @@ pub struct RequestTo<'w> {
     path: String,
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
+    from: Option<Ipv4Addr>,
 }
 
 impl<'w> RequestTo<'w> {
     pub fn new(world: &'w World, method: &'static str, path: &str) -> RequestTo<'w> {
-        RequestTo { world, method, path: path.to_owned(), headers: Vec::new(), body: None }
+        RequestTo { world, method, path: path.to_owned(), headers: Vec::new(), body: None, from: None }
     }
 
     pub fn json(self, body: Value) -> RequestTo<'w> {
@@ -30,6 +32,12 @@ impl<'w> RequestTo<'w> {
         self
     }
 
+    /// From this address instead of 127.0.0.1: all of 127.0.0.0/8 is this machine, and Linux lets a client be any of it.
+    pub fn from(mut self, address: Ipv4Addr) -> RequestTo<'w> {
+        self.from = Some(address);
+        self
+    }
+
     /// Signed in, and in the workspace they came in by.
     pub fn by(self, person: &Person) -> RequestTo<'w> {
         self.token(&person.access_token).header("x-tenant-id", &person.tenant)
@@ -43,7 +51,11 @@ impl<'w> RequestTo<'w> {
     /// Sends it. Whatever comes back has to be what the OpenAPI document says.
     pub async fn send(self) -> Answer {
         let method = reqwest::Method::from_bytes(self.method.as_bytes()).unwrap();
-        let mut request = self.world.http.request(method, format!("{}{}", self.world.stack.url(), self.path));
+        let client = match self.from {
+            Some(address) => reqwest::Client::builder().local_address(std::net::IpAddr::from(address)).build().unwrap(),
+            None => self.world.http.clone(),
+        };
+        let mut request = client.request(method, format!("{}{}", self.world.stack.url(), self.path));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

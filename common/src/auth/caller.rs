@@ -77,6 +77,11 @@ impl Auth {
 pub trait Caller: Sized + Send {
     const KIND: CallerKind;
     fn identify(cx: &mut Cx, auth: Auth) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Notes that the caller was here, once their request has proved to be one.
+    fn note_seen(&self, _: &Cx) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// Nobody in particular.
@@ -151,10 +156,27 @@ impl Caller for InTenant {
             return Err(Problem::forbidden(permission));
         }
         cx.enter(tenant);
-        note_seen(cx, &member).await?;
         Ok(InTenant { user: claims.user, tenant, member })
     }
+
+    /// Of requests side by side one writes: the others find that what they read has changed, and that is as good. A request
+    /// does not fail over this.
+    async fn note_seen(&self, cx: &Cx) {
+        let before = self.member.last_seen_at;
+        if cx.now().duration_since(before) < SEEN_EVERY {
+            return;
+        }
+        let seen = Change::new().set("last_seen_at", cx.now());
+        let unchanged = Guard::present().and_equals("last_seen_at", before);
+        let key = keys::member(self.tenant, self.user);
+        if let Err(problem) = cx.store().update(key, seen, unchanged).await {
+            tracing::warn!(tenant = %self.tenant, %problem, "that a member was seen was not noted");
+        }
+    }
 }
+
+/// How exact "last seen" is: a member's item is written at most once in this time for having been here.
+const SEEN_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 type Membership = (TenantId, Option<Stored<Member>>);
 
@@ -183,18 +205,6 @@ async fn member_of_only(cx: &Cx, claims: &AccessClaims) -> Result<Membership> {
             "Say which workspace this is about: send its id as X-Tenant-Id. GET /v1/me/tenants lists yours.",
         )),
     }
-}
-
-/// How exact "last seen" is: a member's item is written at most once in this time for having been here.
-const SEEN_EVERY: SignedDuration = SignedDuration::from_hours(1);
-
-async fn note_seen(cx: &Cx, member: &Stored<Member>) -> Result<()> {
-    if cx.now().duration_since(member.last_seen_at) < SEEN_EVERY {
-        return Ok(());
-    }
-    let seen = Change::new().set("last_seen_at", cx.now());
-    let key = keys::member(member.tenant, member.user);
-    cx.store().transaction().update(key, seen, Guard::present(), Problem::not_found()).commit().await
 }
 
 fn named_tenant(cx: &Cx) -> Option<String> {

@@ -9,6 +9,7 @@ use common::error::{Code, Problem, Result};
 use common::function::Function;
 use common::keys::{self, Kind};
 use common::reply::Reply;
+use common::request::if_present;
 use common::route::{Cx, Method, Route};
 use common::store::{Access, Guard, Stored, Transaction};
 use domain::audit::Action;
@@ -40,7 +41,8 @@ pub struct Input {
     #[serde(default)]
     backup_owner: Patch<UserId>,
     /// At most 20, each once.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_present")]
+    #[schemars(with = "Vec<Email>")]
     recipients: Option<Vec<Email>>,
     #[serde(default)]
     address: Patch<Address>,

@@ -49,8 +49,8 @@ pub struct StepView {
     /// What is missing. Present exactly when it is not complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<Why>,
-    /// The console's page that fixes it.
-    action: String,
+    /// The console's page that fixes it: a path under wherever the console is.
+    action: &'static str,
     /// When it was last complete and then no more.
     regressed_at: Option<Timestamp>,
 }
@@ -98,7 +98,7 @@ fn show_step(step: &Step, cx: &Cx) -> StepView {
         state,
         evidence,
         why,
-        action: format!("{}{}", cx.console_url(), definition.action),
+        action: definition.action,
         regressed_at: step.regressed_at,
     }
 }

@@ -1,13 +1,16 @@
 //! Folds a tenant's state into its checklist whenever something the checklist depends on has changed.
 //!
-//! A record only says *whose* state changed. The facts are read as one snapshot with the checklist and the result is written
-//! on the condition that the checklist is still the one that was read: however records repeat or cross, what is written last
-//! was folded from the newest state. A batch could pair old facts with a newer checklist, and no later record would mend that.
+//! A record only says *whose* state changed. The facts are read as one snapshot with the checklist, and the result is written
+//! on the condition that the checklist is still the one that was read. A batch could pair old facts with a newer checklist.
+//!
+//! That alone is not enough: a fold that finds nothing to change leaves the checklist's version as it is, so an instance that
+//! stood still in between could write what it saw before the state went back. Therefore whoever writes looks again, until
+//! there is nothing to write: every write is followed by a snapshot that agrees with it, or by the stream's retry.
 
 use common::error::{Code, Problem, Result};
 use common::function::Function;
 use common::keys::{self, Kind, Whose};
-use common::store::{self, Access, Order, Stored};
+use common::store::{Access, Order, Stored};
 use common::trigger::{Event, Failures, Listen, Record, StreamTrigger, TriggerCx};
 use domain::checklist::{Checklist, Facts, fold};
 use domain::id::TenantId;
@@ -19,8 +22,8 @@ pub static FUNCTION: Function = Function::stream::<RecomputeChecklist>();
 
 pub struct RecomputeChecklist;
 
-/// How often a fold that somebody else's overtook is done again before the stream's retry takes over.
-const TRIES: usize = 3;
+/// How often a fold is done again, because it wrote or because somebody else's overtook it, before the stream's retry takes over.
+const TRIES: usize = 8;
 
 impl StreamTrigger for RecomputeChecklist {
     const NAME: &'static str = "recompute-checklist";
@@ -61,20 +64,30 @@ fn tenants_of(records: &[Record]) -> BTreeSet<TenantId> {
 
 async fn recompute(cx: &TriggerCx, tenant: TenantId) -> Result<()> {
     for _ in 0..TRIES {
-        let outcome = recompute_once(cx, tenant).await;
-        if !store::was_refused_with(&outcome, Code::VersionStale) {
-            return outcome;
+        match recompute_once(cx, tenant).await {
+            Ok(Folded::AsKept) => return Ok(()),
+            Ok(Folded::Written) => {}
+            Err(problem) if problem.code == Code::VersionStale => {}
+            Err(problem) => return Err(problem),
         }
     }
     Err(Problem::try_again())
 }
 
-async fn recompute_once(cx: &TriggerCx, tenant: TenantId) -> Result<()> {
+/// What a fold came to.
+enum Folded {
+    /// The kept checklist is what the state amounts to.
+    AsKept,
+    /// It was not, and has been written.
+    Written,
+}
+
+async fn recompute_once(cx: &TriggerCx, tenant: TenantId) -> Result<Folded> {
     let wanted = (keys::checklist(tenant), keys::tenant(tenant), keys::counters(tenant), keys::billing(tenant));
     let (checklist, settings, counters, billing) = cx.store().snapshot(wanted).await?;
     // A tenant's items come to be in one transaction: where one is missing, the tenant is gone.
     let (Some(checklist), Some(settings), Some(counters), Some(billing)) = (checklist, settings, counters, billing) else {
-        return Ok(());
+        return Ok(Folded::AsKept);
     };
     let open = last_open_invite(cx, tenant, &counters).await?;
     let facts = Facts { tenant: &settings, counters: &counters, billing: &billing, last_open_invite: open.as_ref() };
@@ -90,9 +103,10 @@ async fn last_open_invite(cx: &TriggerCx, tenant: TenantId, counters: &Counters)
     Ok(page.items.into_iter().next().map(|open| open.item))
 }
 
-async fn write_if_changed(cx: &TriggerCx, before: &Stored<Checklist>, next: Checklist) -> Result<()> {
+async fn write_if_changed(cx: &TriggerCx, before: &Stored<Checklist>, next: Checklist) -> Result<Folded> {
     if before.item == next {
-        return Ok(());
+        return Ok(Folded::AsKept);
     }
-    cx.store().transaction().replace(before, &next, Problem::version_stale()).commit().await
+    cx.store().transaction().replace(before, &next, Problem::version_stale()).commit().await?;
+    Ok(Folded::Written)
 }

@@ -20,7 +20,7 @@ use domain::id::UserId;
 use domain::invite::{Invite, Outcome};
 use domain::member::{InvitedBy, Member, MemberStatus};
 use domain::role::Role;
-use domain::tenant::{Accepted, MemberMark};
+use domain::tenant::{Accepted, AdminChange, AdminsChanged};
 use domain::text::DisplayName;
 use domain::user::{Credential, EmailOwner, User};
 use schemars::JsonSchema;
@@ -152,7 +152,8 @@ fn admit(cx: &Cx, invite: &Invite, user: UserId) -> Result<Transaction> {
         invited: Some(InvitedBy { user: invite.invited_by, invite: invite.id }),
     };
     let accepted = Change::new().set("outcome", Outcome::Accepted { by: user, at: now });
-    let still_open = Guard::present().and_lacks("outcome").and_equals("jti", invite.jti);
+    // With the expiry in it, the address's hold below can be of no other invite: it is given away only after that.
+    let still_open = Guard::present().and_lacks("outcome").and_equals("jti", invite.jti).and_after("expires_at", now);
     let audit = cx.audit(tenant, user, Action::InviteAccepted, invite.id)?;
     Ok(cx
         .store()
@@ -173,7 +174,8 @@ fn counted(cx: &Cx, invite: &Invite, user: UserId) -> Change {
         .set_once("first_accepted", Accepted { invite: invite.id, by: user, at: now });
     match invite.role {
         Role::Admin => {
-            change.add("admins", 1).set("admins_changed", MemberMark { member: user, by: invite.invited_by, at: now })
+            let changed = AdminsChanged { member: user, change: AdminChange::Added, by: invite.invited_by, at: now };
+            change.add("admins", 1).set("admins_changed", changed)
         }
         Role::Operator | Role::Viewer => change,
     }

@@ -6,7 +6,7 @@ use common::error::{Code, Result};
 use common::function::Function;
 use common::page;
 use common::reply::{Html, Reply};
-use common::route::{Cx, Method, NoInput, Route};
+use common::route::{Cx, Method, AnyQuery, Route};
 use common::store::Access;
 use serde_json::{Value, json};
 
@@ -23,14 +23,14 @@ impl Route for AcceptPage {
     const ACCESS: &'static [Access] = &[];
     const REFUSES: &'static [Code] = &[];
     type Caller = Nobody;
-    type Input = NoInput;
+    type Input = AnyQuery;
     type Output = Html;
 
     fn example() -> Value {
         json!({})
     }
 
-    async fn handle(_: &Cx, _: Nobody, _: NoInput) -> Result<Reply<Html>> {
+    async fn handle(_: &Cx, _: Nobody, _: AnyQuery) -> Result<Reply<Html>> {
         page::page(include_str!("../pages/accept.html"))
     }
 }

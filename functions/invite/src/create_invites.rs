@@ -9,11 +9,11 @@ use common::function::Function;
 use common::keys::{self, Kind};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
-use common::store::{self, Access, Guard};
+use common::store::{Access, Guard};
 use domain::audit::Action;
 use domain::email::Email;
-use domain::id::{InviteId, OutboxId};
-use domain::invite::{DEFAULT_EXPIRY_DAYS, Delivery, Invite, InviteEmail, MAX_ROWS, expiry};
+use domain::id::{InviteId, OutboxId, UserId};
+use domain::invite::{DEFAULT_EXPIRY_DAYS, Delivery, Invite, InviteStatus, MAX_ROWS, expiry};
 use domain::outbox::{InviteMail, Message, Outbox, Owner, SendState};
 use domain::role::{Permission, Role};
 use domain::tenant::Tenant;
@@ -30,6 +30,8 @@ pub struct CreateInvites;
 
 /// How many rows are written side by side.
 const SIDE_BY_SIDE: usize = 8;
+/// How often a row is tried whose address changes hands meanwhile.
+const TRIES: usize = 3;
 /// How long the mail's row is kept, to look into.
 const ROW_DAYS: i64 = 30;
 
@@ -46,14 +48,16 @@ pub struct Input {
     expires_in_days: Option<i64>,
 }
 
-/// Kept as text: what is wrong with a row is that row's answer, not the request's.
+/// Taken as it comes: what is wrong with a row is that row's answer, not the request's.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    email: String,
+    #[schemars(with = "String")]
+    email: Value,
     /// `admin`, `operator` (if left out) or `viewer`.
     #[serde(default)]
-    role: Option<String>,
+    #[schemars(with = "Option<String>")]
+    role: Option<Value>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -64,7 +68,7 @@ pub struct Results {
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RowResult {
-    /// As it was given.
+    /// As it was given; empty where that was not text.
     email: String,
     status: RowStatus,
     /// The invite that was made, or the one that is pending already.
@@ -82,6 +86,7 @@ pub enum RowStatus {
     AlreadyMember,
     AlreadyInvited,
     Invalid,
+    TryAgain,
 }
 
 impl Route for CreateInvites {
@@ -102,6 +107,8 @@ impl Route for CreateInvites {
         Access::Create(Kind::OpenInvite),
         Access::Create(Kind::Outbox),
         Access::Create(Kind::Audit),
+        Access::Check(Kind::EmailOwner),
+        Access::Check(Kind::Member),
     ];
     const REFUSES: &'static [Code] = &[];
     type Caller = InTenant;
@@ -120,7 +127,7 @@ impl Route for CreateInvites {
         let rows: Vec<_> = input.invites.iter().map(|row| (row, Wanted::parse(row))).collect();
         let addresses = distinct_addresses(rows.iter().filter_map(|(_, wanted)| wanted.as_ref().ok()));
         let desk = Desk::open(cx, &caller, input.note, days, &addresses).await?;
-        let answers = desk.invite_each(rows.iter().filter_map(|(_, wanted)| wanted.as_ref().ok())).await?;
+        let answers = desk.invite_each(rows.iter().filter_map(|(_, wanted)| wanted.as_ref().ok())).await;
         Ok(Results { results: in_request_order(&rows, &answers) }.into())
     }
 }
@@ -145,10 +152,11 @@ struct Wanted {
 
 impl Wanted {
     fn parse(row: &Row) -> Result<Wanted, String> {
-        let email = Email::parse(&row.email).map_err(|invalid| invalid.detail)?;
-        let role = match row.role.as_deref() {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let email = Email::parse(&text(&row.email)).map_err(|invalid| invalid.detail)?;
+        let role = match &row.role {
             None => Role::default(),
-            Some(role) => Role::parse(role).map_err(|invalid| invalid.detail)?,
+            Some(role) => Role::parse(&text(role)).map_err(|invalid| invalid.detail)?,
         };
         Ok(Wanted { email, role })
     }
@@ -171,17 +179,20 @@ fn in_request_order(rows: &[(&Row, Result<Wanted, String>)], answers: &HashMap<&
                     RowResult::new(row, RowStatus::AlreadyInvited, Some(invite), Some(ALREADY_INVITED))
                 }
                 (Answer::AlreadyMember, _) => RowResult::new(row, RowStatus::AlreadyMember, None, Some(ALREADY_MEMBER)),
+                (Answer::NotNow, _) => RowResult::new(row, RowStatus::TryAgain, None, Some(NOT_NOW)),
             },
         })
         .collect()
 }
 
 const ALREADY_INVITED: &str = "An invitation to this address is open already. It was left as it is.";
+const NOT_NOW: &str = "The service was busy, and this person was not invited. Send this row again in a moment.";
 const ALREADY_MEMBER: &str = "This person is in the workspace already. To change what they may do, change their role.";
 
 impl RowResult {
     fn new(row: &Row, status: RowStatus, invite: Option<&InviteView>, detail: Option<&str>) -> RowResult {
-        RowResult { email: row.email.clone(), status, invite: invite.cloned(), detail: detail.map(str::to_owned) }
+        let email = row.email.as_str().unwrap_or_default().to_owned();
+        RowResult { email, status, invite: invite.cloned(), detail: detail.map(str::to_owned) }
     }
 }
 
@@ -190,6 +201,16 @@ enum Answer {
     Invited(InviteView),
     AlreadyInvited(InviteView),
     AlreadyMember,
+    /// The table was too busy, or somebody else at the same address, too often in a row.
+    NotNow,
+}
+
+/// Who has the address. What was read is a condition of the row's transaction, so nobody is invited who came in meanwhile.
+#[derive(Clone, Copy)]
+enum Holder {
+    Nobody,
+    Outsider(UserId),
+    Member,
 }
 
 /// What all rows of a request share, read beforehand.
@@ -200,7 +221,7 @@ struct Desk<'a> {
     inviter: User,
     note: Option<Note>,
     days: i64,
-    members: HashSet<String>,
+    holders: HashMap<String, Holder>,
 }
 
 impl<'a> Desk<'a> {
@@ -212,28 +233,50 @@ impl<'a> Desk<'a> {
         addresses: &[&Email],
     ) -> Result<Desk<'a>> {
         let shared = async { cx.store().get_all((keys::tenant(caller.tenant), keys::user(caller.user))).await };
-        let ((tenant, inviter), members) = futures::try_join!(shared, members_among(cx, caller, addresses))?;
+        let ((tenant, inviter), holders) = futures::try_join!(shared, holders_of(cx, caller, addresses))?;
         let tenant = tenant.ok_or_else(Problem::not_found)?.item;
         let inviter = inviter.ok_or_else(Problem::unauthenticated)?.item;
-        Ok(Desk { cx, caller, tenant, inviter, note, days, members })
+        Ok(Desk { cx, caller, tenant, inviter, note, days, holders })
     }
 
     /// Invites each address once, several side by side.
-    async fn invite_each<'w>(&self, wanted: impl Iterator<Item = &'w Wanted>) -> Result<HashMap<&'w Email, Answer>> {
+    async fn invite_each<'w>(&self, wanted: impl Iterator<Item = &'w Wanted>) -> HashMap<&'w Email, Answer> {
         let mut first = HashSet::new();
         let wanted: Vec<_> = wanted.filter(|wanted| first.insert(wanted.email.identity())).collect();
         let mut answers = HashMap::new();
         for some in wanted.chunks(SIDE_BY_SIDE) {
-            let made = futures::future::try_join_all(some.iter().map(|wanted| self.invite(wanted))).await?;
+            let made = futures::future::join_all(some.iter().map(|wanted| self.invite(wanted))).await;
             answers.extend(some.iter().map(|wanted| &wanted.email).zip(made));
         }
-        Ok(answers)
+        answers
     }
 
-    async fn invite(&self, wanted: &Wanted) -> Result<Answer> {
-        if self.members.contains(wanted.email.identity()) {
-            return Ok(Answer::AlreadyMember);
+    /// Invites one address. What goes wrong with it is its own answer: other rows may have been written by then.
+    async fn invite(&self, wanted: &Wanted) -> Answer {
+        match self.invite_or_look_again(wanted).await {
+            Ok(answer) => answer,
+            Err(problem) => {
+                tracing::warn!(tenant = %self.caller.tenant, %problem, "a row of invites was not written");
+                Answer::NotNow
+            }
         }
+    }
+
+    /// Somebody may take the address, give it up or come in between the reads and the write: then both are done again.
+    async fn invite_or_look_again(&self, wanted: &Wanted) -> Result<Answer> {
+        let mut holder = self.holders.get(wanted.email.identity()).copied().unwrap_or(Holder::Nobody);
+        for _ in 0..TRIES {
+            if let Some(answer) = self.try_to_invite(wanted, holder).await? {
+                return Ok(answer);
+            }
+            let holders = holders_of(self.cx, self.caller, &[&wanted.email]).await?;
+            holder = holders.get(wanted.email.identity()).copied().unwrap_or(Holder::Nobody);
+        }
+        Ok(Answer::NotNow)
+    }
+
+    /// Nothing, where what was read does not hold any more.
+    async fn try_to_invite(&self, wanted: &Wanted, holder: Holder) -> Result<Option<Answer>> {
         let (invite, mail) = self.compose(wanted)?;
         let transaction = self
             .cx
@@ -244,12 +287,17 @@ impl<'a> Desk<'a> {
             .create(&invite.open_marker(), Problem::try_again())
             .create(&mail, Problem::try_again())
             .create(&self.audit(&invite)?, Problem::try_again());
-        let written = transaction.commit().await;
-        if store::was_refused_with(&written, Code::Conflict) {
-            return Ok(Answer::AlreadyInvited(self.pending(&wanted.email).await?));
+        let transaction = match holder {
+            Holder::Nobody => transaction.check(keys::email_owner(&wanted.email), Guard::absent(), came_in()),
+            Holder::Outsider(user) => transaction.check(keys::member(self.caller.tenant, user), Guard::absent(), came_in()),
+            Holder::Member => return Ok(Some(Answer::AlreadyMember)),
+        };
+        match transaction.commit().await {
+            Ok(()) => Ok(Some(Answer::Invited(invite_view::show(&invite, Some(&self.inviter), self.cx.now())))),
+            Err(problem) if problem.code == TAKEN => Ok(self.pending(&wanted.email).await?.map(Answer::AlreadyInvited)),
+            Err(problem) if problem.code == CAME_IN => Ok(None),
+            Err(problem) => Err(problem),
         }
-        written?;
-        Ok(Answer::Invited(invite_view::show(&invite, Some(&self.inviter), self.cx.now())))
     }
 
     /// Nobody is invited under the address, or only by an invite that has expired.
@@ -261,13 +309,20 @@ impl<'a> Desk<'a> {
         self.cx.audit(self.caller.tenant, self.caller.user, Action::InviteCreated, invite.id)
     }
 
-    async fn pending(&self, email: &Email) -> Result<InviteView> {
+    /// The invite that has the address, if it still has.
+    async fn pending(&self, email: &Email) -> Result<Option<InviteView>> {
         let tenant = self.caller.tenant;
-        let hold = self.cx.store().get(keys::invite_email(tenant, email)).await?;
-        let InviteEmail { invite, .. } = hold.ok_or_else(Problem::try_again)?.item;
-        let invite = self.cx.store().get(keys::invite(tenant, invite)).await?.ok_or_else(Problem::try_again)?;
+        let Some(hold) = self.cx.store().get(keys::invite_email(tenant, email)).await? else {
+            return Ok(None);
+        };
+        let Some(invite) = self.cx.store().get(keys::invite(tenant, hold.invite)).await? else {
+            return Ok(None);
+        };
+        if invite.status(self.cx.now()) != InviteStatus::Pending {
+            return Ok(None);
+        }
         let inviter = self.cx.store().get(keys::user(invite.invited_by)).await?;
-        Ok(invite_view::show(&invite, inviter.as_deref(), self.cx.now()))
+        Ok(Some(invite_view::show(&invite, inviter.as_deref(), self.cx.now())))
     }
 
     fn compose(&self, wanted: &Wanted) -> Result<(Invite, Outbox)> {
@@ -317,19 +372,30 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Which of the addresses are members', in two round trips at most; in one where none has an account.
-async fn members_among(cx: &Cx, caller: &InTenant, addresses: &[&Email]) -> Result<HashSet<String>> {
+/// Who has each address that has an account: one round trip where none has, two otherwise.
+async fn holders_of(cx: &Cx, caller: &InTenant, addresses: &[&Email]) -> Result<HashMap<String, Holder>> {
     let wanted: Vec<_> = addresses.iter().map(|email| keys::email_owner(email)).collect();
     let owners: Vec<EmailOwner> = cx.store().get_each(&wanted).await?.into_iter().flatten().map(|owner| owner.item).collect();
     if owners.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(HashMap::new());
     }
     let wanted: Vec<_> = owners.iter().map(|owner| keys::member(caller.tenant, owner.user)).collect();
     let members = cx.store().get_each(&wanted).await?;
-    let both = owners.into_iter().zip(members);
-    Ok(both.filter(|(_, member)| member.is_some()).map(|(owner, _)| owner.email.identity().to_owned()).collect())
+    let holder = |(owner, member): (EmailOwner, Option<_>)| {
+        let holder = if member.is_some() { Holder::Member } else { Holder::Outsider(owner.user) };
+        (owner.email.identity().to_owned(), holder)
+    };
+    Ok(owners.into_iter().zip(members).map(holder).collect())
 }
 
+/// The codes by which a row's transaction tells its refusals apart. No client sees them.
+const TAKEN: Code = Code::Conflict;
+const CAME_IN: Code = Code::VersionStale;
+
 fn taken() -> Problem {
-    Problem::new(Code::Conflict, ALREADY_INVITED)
+    Problem::new(TAKEN, ALREADY_INVITED)
+}
+
+fn came_in() -> Problem {
+    Problem::new(CAME_IN, ALREADY_MEMBER)
 }

@@ -8,10 +8,11 @@ use common::keys::{self, Kind};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
 use common::store::Access;
+use common::view::TenantView;
 use domain::Timestamp;
 use domain::email::Email;
 use domain::role::Role;
-use domain::text::{CompanyName, DisplayName};
+use domain::text::DisplayName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,17 +30,12 @@ pub struct Input {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Preview {
-    tenant: PreviewedTenant,
+    tenant: TenantView,
     email: Email,
     role: Role,
     invited_by: Option<PreviewedInviter>,
     expires_at: Timestamp,
     account: Account,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PreviewedTenant {
-    company_name: CompanyName,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -81,7 +77,7 @@ impl Route for PreviewInvite {
         let link = invite_link::open(cx, &input.token).await?;
         let inviter = cx.store().get(keys::user(link.invite.invited_by)).await?;
         let preview = Preview {
-            tenant: PreviewedTenant { company_name: link.tenant.company_name },
+            tenant: (&link.tenant).into(),
             email: link.invite.email,
             role: link.invite.role,
             invited_by: inviter.map(|inviter| PreviewedInviter {

@@ -1,7 +1,8 @@
 //! Sends what the outbox holds: PENDING → SENDING (a lease) → SENT or FAILED.
 //!
-//! At least once: a sender that dies after SES took the mail leaves a lease behind, and who comes next sends again. The lease
-//! bounds that at one duplicate a crash. What SES will not take now comes again with the stream's retry.
+//! At least once: a sender that dies after SES took the mail leaves a lease behind, and who comes next waits for its end and
+//! sends again. The lease bounds that at one duplicate a crash. What SES will not take now is tried again for as long as the
+//! stream keeps the record, a day; then it is in the on-failure destination.
 
 use common::error::{Code, Problem, Result};
 use common::function::Function;
@@ -9,7 +10,8 @@ use common::keys::{self, Kind};
 use common::mail::{self, Sent};
 use common::store::{Access, Change, Guard, Stored};
 use common::auth::token::TokenKind;
-use common::trigger::{Event, Failures, Listen, Record, StreamTrigger, TriggerCx};
+use common::trigger::{Event, Failures, Listen, Patience, Record, StreamTrigger, TriggerCx};
+use domain::id::OutboxId;
 use domain::invite::Delivery;
 use domain::outbox::{Message, NextStep, Outbox, Owner, SendState};
 use jiff::SignedDuration;
@@ -18,8 +20,9 @@ pub static FUNCTION: Function = Function::stream::<SendMail>();
 
 pub struct SendMail;
 
-/// How long a sender has before another may take over: longer than a send takes, shorter than the stream's patience.
-const LEASE: SignedDuration = SignedDuration::from_secs(30);
+/// How long a sender has before another may take over: longer than a send takes ([`mail::SEND_TIMEOUT`]), and short enough
+/// that who comes next can wait for its end within one invocation.
+const LEASE: SignedDuration = SignedDuration::from_secs(20);
 
 impl StreamTrigger for SendMail {
     const NAME: &'static str = "send-mail";
@@ -29,10 +32,12 @@ impl StreamTrigger for SendMail {
         &[Access::Get(Kind::Outbox), Access::Replace(Kind::Outbox), Access::Update(Kind::Invite)];
     const SIGNS: &'static [TokenKind] = &[TokenKind::Invite, TokenKind::SignUp];
     const BATCH_SIZE: u32 = 10;
+    const PATIENCE: Patience = Patience::AsLongAsTheStream;
 
     async fn handle(cx: &TriggerCx, records: &[Record]) -> Failures {
         let mut failures = Failures::default();
-        // One after the other: SES accounts have a sending rate, and a mail that fails holds none of the others up.
+        // One after the other: SES accounts have a sending rate. A mail that fails holds up none of its batch; what comes behind
+        // the batch in the same lane waits, as it would for any reason SES has not to take a mail *now*: those are the account's.
         for record in records {
             if let Err(problem) = deliver(cx, record).await {
                 tracing::warn!(record = record.sk, problem = %problem, "a mail was not sent; it will be tried again");
@@ -53,8 +58,23 @@ async fn deliver(cx: &TriggerCx, record: &Record) -> Result<()> {
     };
     match row.next_step(cx.now()) {
         NextStep::Nothing => Ok(()),
-        NextStep::Wait => Err(Problem::try_again()),
         NextStep::Send => send(cx, row).await,
+        NextStep::WaitUntil(until) => {
+            cx.wait_until(until, LEASE).await;
+            take_over(cx, &owner, id).await
+        }
+    }
+}
+
+/// Sends what a sender that is gone left behind, or finds that it was not gone.
+async fn take_over(cx: &TriggerCx, owner: &Owner, id: OutboxId) -> Result<()> {
+    let Some(row) = cx.store().get(keys::outbox(owner, id)).await? else {
+        return Ok(());
+    };
+    match row.next_step(cx.now()) {
+        NextStep::Nothing => Ok(()),
+        NextStep::Send => send(cx, row).await,
+        NextStep::WaitUntil(_) => Err(Problem::try_again()),
     }
 }
 

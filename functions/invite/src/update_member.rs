@@ -13,7 +13,7 @@ use domain::audit::Action;
 use domain::id::UserId;
 use domain::member::Member;
 use domain::role::{Permission, Role};
-use domain::tenant::MemberMark;
+use domain::tenant::{AdminChange, AdminsChanged};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ fn change_role(cx: &Cx, caller: &InTenant, member: &Stored<Member>, next: &Membe
 }
 
 fn demote(transaction: Transaction, cx: &Cx, caller: &InTenant, member: &Member) -> Transaction {
-    let change = Change::new().add("admins", -1).set("admins_changed", mark(cx, caller, member));
+    let change = Change::new().add("admins", -1).set("admins_changed", changed(cx, caller, member, AdminChange::Removed));
     let another = Guard::present().and_at_least("admins", 2);
     let pays_not = Guard::present().and_not_equals("owner", member.user).and_not_equals("backup", member.user);
     transaction
@@ -89,12 +89,12 @@ fn demote(transaction: Transaction, cx: &Cx, caller: &InTenant, member: &Member)
 }
 
 fn promote(transaction: Transaction, cx: &Cx, caller: &InTenant, member: &Member) -> Transaction {
-    let change = Change::new().add("admins", 1).set("admins_changed", mark(cx, caller, member));
+    let change = Change::new().add("admins", 1).set("admins_changed", changed(cx, caller, member, AdminChange::Added));
     transaction.update(keys::counters(caller.tenant), change, Guard::present(), Problem::try_again())
 }
 
-fn mark(cx: &Cx, caller: &InTenant, member: &Member) -> MemberMark {
-    MemberMark { member: member.user, by: caller.user, at: cx.now() }
+fn changed(cx: &Cx, caller: &InTenant, member: &Member, change: AdminChange) -> AdminsChanged {
+    AdminsChanged { member: member.user, change, by: caller.user, at: cx.now() }
 }
 
 fn last_admin() -> Problem {

@@ -1,7 +1,8 @@
 //! `POST /v1/sessions`: signs in with address and password.
 //!
-//! A wrong address and a wrong password are answered alike and cost alike. Failures are counted per account *before* the
-//! password is looked at, so that guesses made side by side count each; a success gives its count back.
+//! A wrong address and a wrong password are answered alike and cost alike: the same reads, the same hashing, the same
+//! writes. Failures are counted *before* the password is looked at, so that guesses made side by side count each, per
+//! account, per source and per both ([`common::limit`]); a success gives its counts back in the session's transaction.
 
 use common::auth::caller::{Auth, Nobody};
 use common::auth::password;
@@ -16,6 +17,7 @@ use common::route::{Cx, Method, Route};
 use common::store::Access;
 use common::view::UserView;
 use domain::email::Email;
+use domain::id::UserId;
 use domain::user::{Credential, User};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,8 @@ use serde_json::{Value, json};
 pub static FUNCTION: Function = Function::route::<CreateSession>();
 
 pub struct CreateSession;
+
+const TOO_MANY: &str = "There were too many failed sign-ins. Wait until the time in Retry-After is over, then try again.";
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -66,31 +70,33 @@ impl Route for CreateSession {
     }
 
     async fn handle(cx: &Cx, _: Nobody, input: Input) -> Result<Reply<SignedIn>> {
-        count_try(cx, &input.email).await?;
+        let attempt = FAILED_SIGN_INS.act(&input.email, cx.source(), cx.now());
+        attempt.take(cx.store().transaction(), TOO_MANY).commit().await?;
         let account = account_of(cx, &input.email).await?;
         let hash = account.as_ref().map(|(_, credential)| credential.password_hash.as_str());
         let matches = password::verify(&input.password, hash)?;
         let (user, _) = account.filter(|_| matches).ok_or_else(failed)?;
 
         let session = NewSession::new(user.id, cx.now())?;
-        let transaction = session.create_in(cx.store().transaction());
-        FAILED_SIGN_INS.give_back(transaction, &input.email, cx.now()).commit().await?;
+        attempt.give_back(session.create_in(cx.store().transaction())).commit().await?;
         let (grant, cookie) = session.grant(cx)?;
         Ok(Reply::from(SignedIn { user: (&user).into(), grant }).cookie(cookie))
     }
 }
 
-async fn count_try(cx: &Cx, email: &Email) -> Result<()> {
-    let detail = "There were too many failed sign-ins for this account. Wait until the time in Retry-After is over, then try again.";
-    FAILED_SIGN_INS.take(cx.store().transaction(), email, cx.now(), detail).commit().await
+/// The account of an address. An unknown address takes as many round trips as a known one, so that their number does not
+/// tell who has an account.
+async fn account_of(cx: &Cx, email: &Email) -> Result<Option<(User, Credential)>> {
+    let owner = cx.store().get(keys::email_owner(email)).await?;
+    let user = owner.map_or_else(|| nobody(cx), |owner| Ok(owner.user))?;
+    let (user, credential) = cx.store().get_all((keys::user(user), keys::credential(user))).await?;
+    Ok(user.zip(credential).map(|(user, credential)| (user.item, credential.item)))
 }
 
-async fn account_of(cx: &Cx, email: &Email) -> Result<Option<(User, Credential)>> {
-    let Some(owner) = cx.store().get(keys::email_owner(email)).await? else {
-        return Ok(None);
-    };
-    let (user, credential) = cx.store().get_all((keys::user(owner.user), keys::credential(owner.user))).await?;
-    Ok(user.zip(credential).map(|(user, credential)| (user.item, credential.item)))
+/// A user who does not exist: made up just now, and never created. A fixed id would do, but all guesses would then read
+/// the same partition, and a hot one answers with a time of its own.
+fn nobody(cx: &Cx) -> Result<UserId> {
+    cx.new_id().map(UserId::from_uuid)
 }
 
 fn failed() -> Problem {

@@ -1,6 +1,7 @@
 //! `POST /v1/sign-ups`: asks for a workspace; the mail holds the link that creates it.
 //!
-//! The answer is the same whether or not the address has an account, so nobody learns who has one.
+//! The answer is the same whether or not the address has an account, so nobody learns who has one. It is the same, too,
+//! when no mail is sent because the address got, or the source asked for, too many ([`common::limit`]).
 
 use common::auth::caller::{Auth, Nobody};
 use common::error::{Code, Problem, Result};
@@ -84,8 +85,9 @@ impl Route for CreateSignUp {
             swept_at: after_hours(cx.now(), 24 * ROW_DAYS),
         };
         let transaction = cx.store().transaction().create(&row, Problem::try_again());
-        let sent = SIGN_UP_MAILS.take(transaction, &input.email, cx.now(), "").commit().await;
-        // An address that was written to often enough gets no more mail, and whoever asks learns nothing from that either.
+        let sent = SIGN_UP_MAILS.act(&input.email, cx.source(), cx.now()).take(transaction, "").commit().await;
+        // An address that was written to often enough gets no more mail, a source that asked often enough causes no more, and
+        // whoever asks learns nothing from that either.
         if !store::was_refused_with(&sent, Code::RateLimited) {
             sent?;
         }

@@ -6,6 +6,7 @@ use common::error::{Code, Problem, Result};
 use common::function::Function;
 use common::keys::{self, Kind};
 use common::reply::Reply;
+use common::request::if_present;
 use common::route::{Cx, Method, Route};
 use common::store::{Access, Stored};
 use domain::audit::Action;
@@ -28,19 +29,23 @@ pub struct UpdateTenant;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_present")]
+    #[schemars(with = "CompanyName")]
     company_name: Option<CompanyName>,
     #[serde(default)]
     business_contact: Patch<BusinessContact>,
     #[serde(default)]
     country: Patch<CountryCode>,
     /// At most 20, each once.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_present")]
+    #[schemars(with = "Vec<Label>")]
     labels: Option<Vec<Label>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_present")]
+    #[schemars(with = "TimeZoneName")]
     default_time_zone: Option<TimeZoneName>,
     /// True says that the default time zone is meant. Another default time zone takes that back.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_present")]
+    #[schemars(with = "bool")]
     default_time_zone_confirmed: Option<bool>,
     #[serde(default)]
     default_time_zone_reason: Patch<Note>,

@@ -3,12 +3,22 @@
 //! A route's input is one object: the path's parameters, and the body's members or, where there is no body, the query's.
 //! No field may be named twice or be unknown.
 
+mod fault;
+mod json;
+mod pointer;
+mod shaped;
+#[cfg(test)]
+mod tests;
+
 use crate::error::{Code, FieldError, Problem, Result};
-use domain::invalid;
+use fault::Fault;
+use json::Parsed;
 use lambda_http::{Body, Request, RequestExt};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use serde_path_to_error::{Path, Segment};
+use serde_path_to_error::Path;
+use shaped::Shaped;
 
 /// The largest body we read, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -39,7 +49,7 @@ pub fn read<T: DeserializeOwned>(request: &Request, from: MembersFrom) -> Result
     };
     for (name, value) in request.path_parameters().iter() {
         if members.insert(name.to_owned(), Value::String(value.to_owned())).is_some() {
-            return Err(unknown_field(&format!("/{name}")));
+            return Err(named_in_path(name, from));
         }
     }
     typed(Value::Object(members), from)
@@ -56,13 +66,20 @@ fn body_members(request: &Request) -> Result<Map<String, Value>> {
         return Ok(Map::new());
     }
     require_json(request)?;
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+    match json_value(bytes)? {
+        Value::Object(members) => Ok(members),
+        _ => Err(Problem::field("", "wrong_type", "The body has to be a JSON object.")),
+    }
+}
+
+fn json_value(bytes: &[u8]) -> Result<Value> {
+    let parsed: Parsed = serde_json::from_slice(bytes).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         Problem::new(Code::MalformedJson, format!("The body is not JSON: it goes wrong at {place}. Correct it and send it again."))
     })?;
-    match value {
-        Value::Object(members) => Ok(members),
-        _ => Err(Problem::field("", "wrong_type", "The body has to be a JSON object.")),
+    match parsed.repeated {
+        None => Ok(parsed.value),
+        Some(pointer) => Err(Problem::field(pointer, "repeated", "This field is given twice. Give it once.")),
     }
 }
 
@@ -79,61 +96,35 @@ fn query_members(request: &Request) -> Result<Map<String, Value>> {
     let mut members = Map::new();
     for (name, value) in request.query_string_parameters_ref().into_iter().flat_map(|query| query.iter()) {
         if members.insert(name.to_owned(), Value::String(value.to_owned())).is_some() {
-            return Err(Problem::field(format!("?{name}"), "repeated", "This parameter is given twice. Give it once."));
+            return Err(Problem::field(pointer::to([name], MembersFrom::Query), "repeated", "This parameter is given twice. Give it once."));
         }
     }
     Ok(members)
 }
 
 fn typed<T: DeserializeOwned>(value: Value, from: MembersFrom) -> Result<T> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let pointer = pointer(error.path(), from);
-        Problem::fields(vec![field_error(&pointer, &error.inner().to_string())])
-    })
+    serde_path_to_error::deserialize(Shaped(value))
+        .map_err(|error| Problem::fields(vec![field_error(error.path(), error.inner(), from)]))
 }
 
-/// RFC 6901.
-fn pointer(path: &Path, from: MembersFrom) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
+fn field_error(path: &Path, fault: &Fault, from: MembersFrom) -> FieldError {
+    let mut names = pointer::names(path);
+    if let Some(member) = fault.member_beyond(&names) {
+        names.push(member.to_owned());
     }
-    match from {
-        MembersFrom::Body => pointer,
-        MembersFrom::Query => pointer.replacen('/', "?", 1),
-    }
+    let pointer = pointer::to(names.iter().map(String::as_str), from);
+    FieldError { pointer, code: fault.code().to_owned(), detail: fault.detail() }
 }
 
-/// What our own types say carries its code; what serde says of shapes is told by its wording.
-fn field_error(pointer: &str, message: &str) -> FieldError {
-    if let Some((code, detail)) = invalid::from_wire(message) {
-        return FieldError { pointer: pointer.to_owned(), code: code.to_owned(), detail: detail.to_owned() };
-    }
-    let quoted = message.split('`').nth(1).unwrap_or_default();
-    let field = |code: &str, pointer: String, detail: &str| FieldError { pointer, code: code.to_owned(), detail: detail.to_owned() };
-    if message.starts_with("missing field") {
-        return field("missing", format!("{pointer}/{quoted}"), "This field is required. Add it.");
-    }
-    if message.starts_with("unknown field") {
-        let here = pointer.rsplit(['/', '?']).next() == Some(quoted);
-        let pointer = if here { pointer.to_owned() } else { format!("{pointer}/{quoted}") };
-        return field("unknown_field", pointer, "There is no such field here. Remove it, or correct its name.");
-    }
-    if message.starts_with("unknown variant") {
-        let known: Vec<_> = message.split('`').skip(3).step_by(2).collect();
-        return field("unknown_value", pointer.to_owned(), &format!("This is not one of: {}.", known.join(", ")));
-    }
-    if message.starts_with("invalid type") || message.starts_with("invalid value") {
-        let expected = message.split("expected ").nth(1).unwrap_or("something else");
-        return field("wrong_type", pointer.to_owned(), &format!("This is of the wrong type: expected {expected}."));
-    }
-    field("invalid", pointer.to_owned(), "This is not valid.")
+/// For a field that may be left out but, where it is there, is a value: null is not one.
+pub fn if_present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
-fn unknown_field(pointer: &str) -> Problem {
-    Problem::field(pointer, "unknown_field", "This is named in the path already. Remove it from the body.")
+fn named_in_path(name: &str, from: MembersFrom) -> Problem {
+    let detail = match from {
+        MembersFrom::Body => "This is named in the path already. Remove it from the body.",
+        MembersFrom::Query => "This is named in the path already. Remove it from the query.",
+    };
+    Problem::field(pointer::to([name], from), "unknown_field", detail)
 }

@@ -1,0 +1,107 @@
+//! What stops half-way, or stands still and then goes on: an instance may be frozen or killed between any two calls.
+
+use crate::world::{HeldTable, World};
+use aws_sdk_dynamodb::types::AttributeValue;
+use common::app::App;
+use common::clock::Clock;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// A trigger's event with one record of a tenant's item.
+fn event(tenant: &str, sk: &str) -> Value {
+    json!({ "Records": [{
+        "eventID": "1", "eventName": "MODIFY", "eventSource": "aws:dynamodb",
+        "dynamodb": { "Keys": { "pk": { "S": format!("TENANT#{tenant}") }, "sk": { "S": sk } }, "SequenceNumber": "1" },
+    }] })
+}
+
+/// `recompute-checklist`, run by hand on the table at `endpoint`.
+async fn recompute(world: &World, endpoint: &str, tenant: &str) -> Result<Value, String> {
+    let mut environment = world.stack.environment("recompute-checklist");
+    environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
+    environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), endpoint.to_owned()));
+    let lookup = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let app = Arc::new(App::from(&lookup, &[], Clock::system()).unwrap());
+    let function = functions::all().find(|function| function.name == "recompute-checklist").unwrap();
+    (function.stream_source().unwrap().run)(app, event(tenant, "BILLING")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recompute_that_stood_still_while_the_state_went_and_came_back_leaves_no_stale_checklist() {
+    let world = World::without("recompute-checklist").await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let state = async || world.checklist(&ada).await["steps"][2]["state"].clone();
+    assert_eq!(state().await, "incomplete");
+
+    // One instance is woken, reads while a billing owner is named, and stands still before it writes.
+    set_billing(&world, &ada.tenant, &AttributeValue::S(ada.id.clone()), mark(&ada.id)).await;
+    let table = HeldTable::before(world.stack.dynamo_endpoint()).await;
+    let stalled = recompute(&world, &table.endpoint, &ada.tenant);
+    let meanwhile = async {
+        table.holding().await;
+        // The owner is taken back, and another instance finds that the kept checklist is right: it writes nothing.
+        set_billing(&world, &ada.tenant, &AttributeValue::Null(true), AttributeValue::Null(true)).await;
+        let direct = recompute(&world, world.stack.dynamo_endpoint(), &ada.tenant).await;
+        table.let_go();
+        direct
+    };
+    let (stalled, direct) = tokio::join!(stalled, meanwhile);
+    for answer in [stalled, direct] {
+        assert_eq!(answer.unwrap(), json!({ "batchItemFailures": [] }));
+    }
+    assert_eq!(state().await, "incomplete");
+}
+
+fn mark(user: &str) -> AttributeValue {
+    let members = [("by", user), ("at", "2026-11-21T00:00:00Z")];
+    AttributeValue::M(members.map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned()))).into())
+}
+
+async fn set_billing(world: &World, tenant: &str, owner: &AttributeValue, named: AttributeValue) {
+    let update = world.dynamo().update_item().table_name(world.stack.table());
+    let update = update
+        .key("pk", AttributeValue::S(format!("TENANT#{tenant}")))
+        .key("sk", AttributeValue::S("BILLING".to_owned()))
+        .update_expression("SET #owner = :owner, owner_named = :named ADD v :one")
+        .expression_attribute_names("#owner", "owner")
+        .expression_attribute_values(":owner", owner.clone())
+        .expression_attribute_values(":named", named)
+        .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+    update.send().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_whose_sender_died_is_sent_once_its_lease_is_over() {
+    let world = World::in_process().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    world.invite(&ada, "grace@acme.example", "viewer").await;
+    assert_eq!(world.mails_to("grace@acme.example").await.len(), 1);
+
+    // What a sender leaves behind that died after it took the lease: a row like the sent one, under another id.
+    let sent = world.dynamo().query().table_name(world.stack.table()).key_condition_expression("pk = :pk AND begins_with(sk, :sk)");
+    let sent = sent.expression_attribute_values(":pk", AttributeValue::S(format!("TENANT#{}", ada.tenant)));
+    let sent = sent.expression_attribute_values(":sk", AttributeValue::S("OUTBOX#".to_owned())).send().await.unwrap();
+    let mut row = sent.items()[0].clone();
+    let until = (world.now() + SignedDuration::from_secs(3)).to_string();
+    let state = [("state", "sending"), ("until", &until)];
+    row.insert("state".to_owned(), AttributeValue::M(state.map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned()))).into()));
+    let id = "out_00000000000000000000000000000001";
+    row.insert("id".to_owned(), AttributeValue::S(id.to_owned()));
+    row.insert("sk".to_owned(), AttributeValue::S(format!("OUTBOX#{id}")));
+    world.dynamo().put_item().table_name(world.stack.table()).set_item(Some(row)).send().await.unwrap();
+
+    assert_eq!(world.mails_to("grace@acme.example").await.len(), 2, "one more, and only one");
+    assert!(world.stack.dead_letters().list().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_outlasts_an_outage_of_more_tries_than_other_work_is_given() {
+    let world = World::in_process().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    // The SDK tries three times for each of ours.
+    world.stack.mailbox().fail_next(45, reqwest::StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError");
+    world.invite(&ada, "grace@acme.example", "viewer").await;
+    assert_eq!(world.mails_to("grace@acme.example").await.len(), 1);
+    assert!(world.stack.dead_letters().list().is_empty());
+}
