@@ -13,10 +13,19 @@ async fn use_everything(world: &World) {
     let grace = world.bring_in(&ada, "grace@acme.example", "admin").await;
     let bob = world.sign_up("bob@other.example", "Other Ltd").await;
     world.invite(&ada, &bob.email, "viewer").await;
-    world.post("/v1/invites", json!({ "invites": [{ "email": bob.email }, { "email": grace.email }] })).by(&ada).send().await;
+    world
+        .post("/v1/invites", json!({ "invites": [{ "email": bob.email }, { "email": grace.email }] }))
+        .by(&ada)
+        .send()
+        .await;
     let token = world.token_mailed_to(&bob.email).await;
     world.post("/v1/invites/preview", json!({ "token": token })).send().await.expect_status(200);
-    world.post("/v1/invites/accept", json!({ "token": token })).token(&bob.access_token).send().await.expect_status(201);
+    world
+        .post("/v1/invites/accept", json!({ "token": token }))
+        .token(&bob.access_token)
+        .send()
+        .await
+        .expect_status(201);
 
     world.change("/v1/tenant", &ada, json!({ "country": "DE" })).await.expect_status(200);
     world.change("/v1/billing", &ada, json!({ "billing_owner": ada.id })).await.expect_status(200);
@@ -24,11 +33,13 @@ async fn use_everything(world: &World) {
         let path = format!("/v1/members/{}", grace.id);
         world.patch(&path, json!({ "role": role })).by(&ada).send().await.expect_status(200);
     }
-    for path in ["/v1/me", "/v1/me/tenants", "/v1/tenant", "/v1/members", "/v1/invites", "/v1/billing", "/v1/checklist"] {
+    for path in ["/v1/me", "/v1/me/tenants", "/v1/tenant", "/v1/members", "/v1/invites", "/v1/billing", "/v1/checklist"]
+    {
         world.get(path).token(&ada.access_token).send().await.expect_status(200);
     }
     world.patch("/v1/me", json!({ "display_name": "Ada" })).by(&ada).send().await.expect_status(200);
-    let signed_in = world.post("/v1/sessions", json!({ "email": ada.email, "password": PASSWORD })).send().await.expect_status(201);
+    let signed_in =
+        world.post("/v1/sessions", json!({ "email": ada.email, "password": PASSWORD })).send().await.expect_status(201);
 
     world.pass(SignedDuration::from_hours(2));
     let refresh = async |token: &str| {

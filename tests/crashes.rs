@@ -79,13 +79,20 @@ async fn a_mail_whose_sender_died_is_sent_once_its_lease_is_over() {
     assert_eq!(world.mails_to("grace@acme.example").await.len(), 1);
 
     // What a sender leaves behind that died after it took the lease: a row like the sent one, under another id.
-    let sent = world.dynamo().query().table_name(world.stack.table()).key_condition_expression("pk = :pk AND begins_with(sk, :sk)");
+    let sent = world
+        .dynamo()
+        .query()
+        .table_name(world.stack.table())
+        .key_condition_expression("pk = :pk AND begins_with(sk, :sk)");
     let sent = sent.expression_attribute_values(":pk", AttributeValue::S(format!("TENANT#{}", ada.tenant)));
     let sent = sent.expression_attribute_values(":sk", AttributeValue::S("OUTBOX#".to_owned())).send().await.unwrap();
     let mut row = sent.items()[0].clone();
     let until = (world.now() + SignedDuration::from_secs(3)).to_string();
     let state = [("state", "sending"), ("until", &until)];
-    row.insert("state".to_owned(), AttributeValue::M(state.map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned()))).into()));
+    row.insert(
+        "state".to_owned(),
+        AttributeValue::M(state.map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned()))).into()),
+    );
     let id = "out_00000000000000000000000000000001";
     row.insert("id".to_owned(), AttributeValue::S(id.to_owned()));
     row.insert("sk".to_owned(), AttributeValue::S(format!("OUTBOX#{id}")));

@@ -106,12 +106,15 @@ type Item = std::collections::HashMap<String, AttributeValue>;
 
 async fn read(world: &World, tenant: &str, sk: &str) -> Item {
     let key = key(tenant, sk);
-    let got = world.dynamo().get_item().table_name(world.stack.table()).set_key(Some(key)).consistent_read(true).send().await;
+    let got =
+        world.dynamo().get_item().table_name(world.stack.table()).set_key(Some(key)).consistent_read(true).send().await;
     got.unwrap().item.unwrap()
 }
 
 fn key(tenant: &str, sk: &str) -> Item {
-    [("pk", format!("TENANT#{tenant}")), ("sk", sk.to_owned())].map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
+    [("pk", format!("TENANT#{tenant}")), ("sk", sk.to_owned())]
+        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value)))
+        .into()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,10 +193,12 @@ async fn admins_left(world: &World, member: &Person) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_naive_way_to_demote_leaves_a_workspace_without_an_admin() {
     let world = World::in_process().await;
-    for trial in 0..TRIALS {
+    // One source may ask for 50 sign-ups an hour. The race bites in the first few.
+    for trial in 0..40 {
         let ada = world.sign_up(&format!("a{trial}@acme.example"), "Acme Inc.").await;
         let grace = world.bring_in(&ada, &format!("g{trial}@acme.example"), "admin").await;
-        let (one, other) = (demote_naively(&world, &ada.tenant, &ada.id), demote_naively(&world, &ada.tenant, &grace.id));
+        let (one, other) =
+            (demote_naively(&world, &ada.tenant, &ada.id), demote_naively(&world, &ada.tenant, &grace.id));
         tokio::join!(one, other);
         if admins_left(&world, &ada).await.is_empty() {
             return;
@@ -212,6 +217,8 @@ async fn demote_naively(world: &World, tenant: &str, user: &str) {
     member.insert("role".to_owned(), AttributeValue::S("viewer".to_owned()));
     world.dynamo().put_item().table_name(world.stack.table()).set_item(Some(member)).send().await.unwrap();
     let update = world.dynamo().update_item().table_name(world.stack.table()).set_key(Some(key(tenant, "COUNTERS")));
-    let update = update.update_expression("ADD admins :less").expression_attribute_values(":less", AttributeValue::N("-1".to_owned()));
+    let update = update
+        .update_expression("ADD admins :less")
+        .expression_attribute_values(":less", AttributeValue::N("-1".to_owned()));
     update.send().await.unwrap();
 }

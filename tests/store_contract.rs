@@ -59,7 +59,8 @@ async fn a_store_of_one_tenant_reaches_no_others() {
     let (world, store) = store(EVERYTHING).await;
     let store = store.scoped_to(tenant(1));
     assert_eq!(store.get(keys::billing(tenant(2))).await.unwrap_err().code, Code::Internal);
-    let both = store.transaction().create(&Billing::new(tenant(1)), refusal()).create(&Billing::new(tenant(2)), refusal());
+    let both =
+        store.transaction().create(&Billing::new(tenant(1)), refusal()).create(&Billing::new(tenant(2)), refusal());
     assert_eq!(both.commit().await.unwrap_err().code, Code::Internal);
     assert!(world.everything_kept().await.is_empty(), "not even the half that was allowed");
 }
@@ -82,10 +83,11 @@ async fn creating_needs_absence_and_replacing_needs_the_version_that_was_read() 
 async fn a_transaction_happens_whole_or_not_at_all_and_answers_with_the_refusal_of_the_write_that_failed() {
     let (world, store) = store(EVERYTHING).await;
     let absent = Guard::present();
-    let transaction = store
-        .transaction()
-        .create(&Billing::new(tenant(1)), refusal())
-        .check(keys::billing(tenant(2)), absent, Problem::version_stale());
+    let transaction = store.transaction().create(&Billing::new(tenant(1)), refusal()).check(
+        keys::billing(tenant(2)),
+        absent,
+        Problem::version_stale(),
+    );
     assert!(was_refused_with(&transaction.commit().await, Code::VersionStale));
     assert!(world.everything_kept().await.is_empty());
 }
@@ -98,7 +100,10 @@ async fn a_counter_moves_only_while_its_guard_holds() {
     store.transaction().create(&counters, refusal()).commit().await.unwrap();
     let less = || {
         let guard = Guard::present().and_at_least("admins", 2);
-        store.transaction().update(keys::counters(tenant(1)), Change::new().add("admins", -1), guard, refusal()).commit()
+        store
+            .transaction()
+            .update(keys::counters(tenant(1)), Change::new().add("admins", -1), guard, refusal())
+            .commit()
     };
     let outcomes = futures::future::join_all((0..8).map(|_| less())).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 2);
@@ -132,7 +137,9 @@ async fn a_range_is_read_page_by_page_in_either_order_and_holds_one_tenant() {
         let open = OpenInvite { tenant: tenant(owner), invite, expires_at };
         store.transaction().create(&open, refusal()).commit().await.unwrap();
     }
-    let seconds = |page: &common::store::Page<OpenInvite>| page.items.iter().map(|open| open.expires_at.as_second()).collect::<Vec<_>>();
+    let seconds = |page: &common::store::Page<OpenInvite>| {
+        page.items.iter().map(|open| open.expires_at.as_second()).collect::<Vec<_>>()
+    };
     let first = store.query(keys::open_invites(tenant(1)), Order::Ascending, 2, None).await.unwrap();
     assert_eq!(seconds(&first), [100, 200]);
     let second = store.query(keys::open_invites(tenant(1)), Order::Ascending, 2, first.next).await.unwrap();

@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub async fn report(binaries: &Path) -> Result<String> {
     let mut table = Table::new(&["functions", "p50 ms", "p99 ms"]);
-    for (name, target) in [("in process", Target::InProcess), ("as binaries", Target::Bootstraps(binaries.to_owned()))] {
+    for (name, target) in [("in process", Target::InProcess), ("as binaries", Target::Bootstraps(binaries.to_owned()))]
+    {
         let lags = Sample::of_millis(&measure(target).await?);
         table.row([name.to_owned(), format!("{:.0}", lags.median()), format!("{:.0}", lags.p99())]);
     }

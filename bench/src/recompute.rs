@@ -41,11 +41,13 @@ const SIZES: [Size; 4] = [
 ];
 
 pub async fn report() -> Result<String> {
-    let mut table = Table::new(&["members", "members of other tenants", "calls", "capacity units", "p50 ms", "slowest ms"]);
+    let mut table =
+        Table::new(&["members", "members of other tenants", "calls", "capacity units", "p50 ms", "slowest ms"]);
     for size in SIZES {
         eprintln!("  {} members, {} elsewhere", size.in_the_tenant, size.elsewhere);
         let observed = measure(&size).await?;
-        let (took, (calls, units)) = (Sample::of_millis(observed.iter().map(|observation| &observation.took)), costs(&observed));
+        let (took, (calls, units)) =
+            (Sample::of_millis(observed.iter().map(|observation| &observation.took)), costs(&observed));
         table.row([
             size.in_the_tenant.to_string(),
             size.elsewhere.to_string(),
@@ -119,7 +121,8 @@ fn new_id(now: Timestamp) -> Result<Uuid> {
 async fn write(store: &Store, tenant: TenantId, members: &[Member], now: Timestamp) -> Result<()> {
     let count = i64::try_from(members.len())?;
     let counted = Change::new().add("members", count).add("invited_members", count);
-    let first = members.first().and_then(|member| Some(Accepted { invite: member.invited?.invite, by: member.user, at: now }));
+    let first =
+        members.first().and_then(|member| Some(Accepted { invite: member.invited?.invite, by: member.user, at: now }));
     let counted = counted.set_once("first_accepted", first.ok_or("nobody to write")?);
     let counters = keys::counters(tenant);
     let transaction = store.transaction().update(counters, counted, Guard::present(), Problem::try_again());

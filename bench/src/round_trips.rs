@@ -33,7 +33,8 @@ impl RoundTrips {
         let environments: HashMap<_, _> =
             functions::all().map(|function| (function.name, environment(scene, function, &delay.url))).collect();
         let environment_of = move |name: &str| environments.get(name).cloned().unwrap_or_default();
-        let bootstraps = Bootstraps::new(binaries.to_owned(), Arc::new(environment_of)).with_log_sink(Arc::new(|_, _| {}));
+        let bootstraps =
+            Bootstraps::new(binaries.to_owned(), Arc::new(environment_of)).with_log_sink(Arc::new(|_, _| {}));
         Ok(RoundTrips { bootstraps, gateway: Gateway::at(scene.stack.address().to_string()), delay })
     }
 

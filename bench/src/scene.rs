@@ -40,7 +40,9 @@ impl Scene {
         let told = observed.clone();
         let options = Options {
             target,
-            observer: Some(Arc::new(move |observation| told.lock().unwrap_or_else(PoisonError::into_inner).push(observation))),
+            observer: Some(Arc::new(move |observation| {
+                told.lock().unwrap_or_else(PoisonError::into_inner).push(observation)
+            })),
             ..Options::ephemeral()
         };
         let stack = Stack::start(options).await?;

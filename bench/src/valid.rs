@@ -42,15 +42,16 @@ impl Cast {
         let request = Request::to(function.name)?;
         match function.name {
             "confirm-page" | "accept-page" | "get-openapi" => Ok(request),
-            "get-me" | "list-my-tenants" | "get-tenant" | "list-invites" | "list-members" | "get-checklist" | "get-billing" => {
-                request.by(&self.admin)
-            }
+            "get-me" | "list-my-tenants" | "get-tenant" | "list-invites" | "list-members" | "get-checklist"
+            | "get-billing" => request.by(&self.admin),
             "create-sign-up" => request.json(&company(&scene.address())),
             "confirm-sign-up" => confirm_sign_up(scene, request).await,
             "create-session" => request.json(&self.sign_in()),
             "refresh-session" => self.refresh_session(scene, request).await,
             "delete-current-session" => self.delete_current_session(scene, request).await,
-            "update-me" => request.by(&self.admin)?.json(&json!({ "display_name": "Ada L.", "time_zone": "Europe/London" })),
+            "update-me" => {
+                request.by(&self.admin)?.json(&json!({ "display_name": "Ada L.", "time_zone": "Europe/London" }))
+            }
             "update-tenant" => self.update_tenant(scene, request).await,
             "create-invites" => request.by(&self.host)?.json(&invites(scene)),
             "preview-invite" => request.json(&json!({ "token": self.invitation })),

@@ -23,7 +23,14 @@ pub async fn report(binaries: &Path) -> Result<String> {
     let as_binaries = on(Target::Bootstraps(binaries.to_owned())).await?;
     let trips = round_trips(binaries).await?;
     let mut table = Table::new(&[
-        "route", "in process, p50 ms", "p99 ms", "as binary, p50 ms", "p99 ms", "calls", "round trips", "capacity units",
+        "route",
+        "in process, p50 ms",
+        "p99 ms",
+        "as binary, p50 ms",
+        "p99 ms",
+        "calls",
+        "round trips",
+        "capacity units",
     ]);
     for route in routes() {
         table.row(row(route.name, &in_process[route.name], &as_binaries[route.name], trips[route.name]));
@@ -135,7 +142,8 @@ async fn send_mail() -> Result<String> {
     let mut observed = scene.observed();
     observed.retain(|observation| observation.function == "send-mail");
     scene.stack.shutdown().await;
-    let (took, (calls, units)) = (Sample::of_millis(observed.iter().map(|observation| &observation.took)), costs(&observed));
+    let (took, (calls, units)) =
+        (Sample::of_millis(observed.iter().map(|observation| &observation.took)), costs(&observed));
     Ok(format!(
         "send-mail, for one invitation, its call to SES included: {:.1} ms at p50 and {:.1} ms at p99, {} calls one after the \
          other, {} capacity units.\n",

@@ -96,9 +96,14 @@ fn dynamo_client(aws: &AwsAccount, http: &SharedHttpClient) -> aws_sdk_dynamodb:
 /// An HTTPS client that trusts the roots AWS's endpoints chain to, and no others: loading the system's whole store costs
 /// more than the rest of a cold start (<https://www.amazontrust.com/repository/>).
 fn http_client() -> Result<SharedHttpClient, ConfigError> {
-    let roots = TrustStore::empty().with_pem_certificate(include_bytes!("../certs/amazon-trust-services.pem").as_slice());
+    let roots =
+        TrustStore::empty().with_pem_certificate(include_bytes!("../certs/amazon-trust-services.pem").as_slice());
     let tls = TlsContext::builder().with_trust_store(roots).build();
-    let tls = tls.map_err(|_| ConfigError { variable: "(built in)", what: "certificates are not readable", expected: "PEM" })?;
+    let tls = tls.map_err(|_| ConfigError {
+        variable: "(built in)",
+        what: "certificates are not readable",
+        expected: "PEM",
+    })?;
     let provider = Provider::Rustls(CryptoMode::AwsLc);
     Ok(aws_smithy_http_client::Builder::new().tls_provider(provider).tls_context(tls).build_https())
 }

@@ -71,7 +71,10 @@ fn url(lookup: Lookup<'_>, variable: &'static str) -> Result<String, ConfigError
     let value = required(lookup, variable, expected)?;
     let value = value.trim_end_matches('/');
     let is_origin = value.parse::<Uri>().is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("https" | "http")) && uri.host().is_some() && uri.path() == "/" && uri.query().is_none()
+        matches!(uri.scheme_str(), Some("https" | "http"))
+            && uri.host().is_some()
+            && uri.path() == "/"
+            && uri.query().is_none()
     });
     match is_origin {
         true => Ok(value.to_owned()),
@@ -113,7 +116,12 @@ mod tests {
 
     #[test]
     fn a_missing_or_malformed_variable_is_named_with_what_it_should_hold() {
-        let cases = [(TABLE_NAME, ""), (PUBLIC_URL, "not a url"), (PUBLIC_URL, "https://a.example/path"), (CONSOLE_URL, "ftp://x")];
+        let cases = [
+            (TABLE_NAME, ""),
+            (PUBLIC_URL, "not a url"),
+            (PUBLIC_URL, "https://a.example/path"),
+            (CONSOLE_URL, "ftp://x"),
+        ];
         for (variable, value) in cases {
             let error = Config::from(&environment(&[(variable, value)])).unwrap_err();
             assert_eq!(error.variable, variable);

@@ -116,7 +116,9 @@ impl Problem {
     pub fn fields(errors: Vec<FieldError>) -> Problem {
         let detail = match errors.as_slice() {
             [only] => only.detail.clone(),
-            several => format!("{} fields are not valid. See errors, correct them and send the request again.", several.len()),
+            several => {
+                format!("{} fields are not valid. See errors, correct them and send the request again.", several.len())
+            }
         };
         Problem { errors, ..Problem::new(Code::ValidationFailed, detail) }
     }

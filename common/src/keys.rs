@@ -115,11 +115,15 @@ impl Kind {
         }
         match self {
             Kind::Tenant => row(&[Tenant], "TENANT", None, "settings"),
-            Kind::Counters => row(&[Tenant], "COUNTERS", None, "what the members add up to; moved by the writes themselves"),
+            Kind::Counters => {
+                row(&[Tenant], "COUNTERS", None, "what the members add up to; moved by the writes themselves")
+            }
             Kind::Member => row(&[Tenant], "MEMBER#usr", Some("USER#usr / TENANT#ten"), "a user's role in the tenant"),
             Kind::Invite => row(&[Tenant], "INVITE#inv", None, "an invite and its outcome"),
             Kind::InviteEmail => row(&[Tenant], "INVITE_EMAIL#email", None, "one pending invite per address; TTL"),
-            Kind::OpenInvite => row(&[Tenant], "OPEN_INVITE#expiry#inv", None, "invites that are out, by when they end; TTL"),
+            Kind::OpenInvite => {
+                row(&[Tenant], "OPEN_INVITE#expiry#inv", None, "invites that are out, by when they end; TTL")
+            }
             Kind::Checklist => row(&[Tenant], "CHECKLIST", None, "the folded Getting-started checklist"),
             Kind::Billing => row(&[Tenant], "BILLING", None, "billing owner, recipients, address, tax id"),
             Kind::Audit => row(&[Tenant], "AUDIT#time#id", None, "who did what"),

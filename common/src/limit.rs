@@ -97,7 +97,8 @@ impl Act<'_> {
     /// The buckets it counts in, and what each holds.
     fn buckets(&self) -> impl Iterator<Item = (Counted, u32)> {
         let (Most { email, source, email_from_source }, from) = (self.allowance.most, self.source);
-        let narrow = email_from_source.map(|most| (Counted::EmailFromSource { email: self.email.clone(), source: from }, most));
+        let both = || Counted::EmailFromSource { email: self.email.clone(), source: from };
+        let narrow = email_from_source.map(|most| (both(), most));
         let wide = [(Counted::Source(from), source), (Counted::Email(self.email.clone()), email)];
         narrow.into_iter().chain(wide)
     }

@@ -37,7 +37,10 @@ impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Limit, D::Error> {
         let text = String::deserialize(deserializer)?;
         let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-        let invalid = domain::invalid::Invalid::new("limit_invalid", format!("This has to be a whole number from 1 to {MAX_LIMIT}."));
+        let invalid = domain::invalid::Invalid::new(
+            "limit_invalid",
+            format!("This has to be a whole number from 1 to {MAX_LIMIT}."),
+        );
         limit.map(Limit).ok_or_else(|| serde::de::Error::custom(invalid.to_wire()))
     }
 }
@@ -86,6 +89,10 @@ fn decode(text: &str, list: &str) -> Result<String> {
     let is_key = |after: &str| after.starts_with(prefix) && after.len() <= MAX_SORT_KEY;
     let cursor = cursor.filter(|cursor| cursor.list == list && is_key(&cursor.after));
     cursor.map(|cursor| cursor.after).ok_or_else(|| {
-        Problem::field("?cursor", "cursor_invalid", "This is not a cursor of this list. Begin without one, then use next_cursor.")
+        Problem::field(
+            "?cursor",
+            "cursor_invalid",
+            "This is not a cursor of this list. Begin without one, then use next_cursor.",
+        )
     })
 }

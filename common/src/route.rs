@@ -80,7 +80,11 @@ pub trait Route: Sized + 'static {
     /// A valid input, path parameters left out: for the documentation, and for the tests that go on to spoil it.
     fn example() -> Value;
 
-    fn handle(cx: &Cx, caller: Self::Caller, input: Self::Input) -> impl Future<Output = Result<Reply<Self::Output>>> + Send;
+    fn handle(
+        cx: &Cx,
+        caller: Self::Caller,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Reply<Self::Output>>> + Send;
 }
 
 /// What a route without fields takes.
@@ -111,7 +115,17 @@ impl Cx {
         let now = app.clock.now();
         let headers = request.headers().clone();
         let source = Source::of(request);
-        Cx { store, now, headers, source, request_id: request_id(request), signs: R::SIGNS, user: None, tenant: None, app }
+        Cx {
+            store,
+            now,
+            headers,
+            source,
+            request_id: request_id(request),
+            signs: R::SIGNS,
+            user: None,
+            tenant: None,
+            app,
+        }
     }
 
     pub fn store(&self) -> &Store {
@@ -250,8 +264,22 @@ fn report<R: Route>(cx: &Cx, status: u16, problem: Option<&Problem>, started: In
     let (calls, capacity_units, millis) = (tally.calls, tally.capacity_units, took.as_secs_f64() * 1000.0);
     let (function, request_id) = (R::NAME, cx.request_id.as_str());
     match inside {
-        Some(inside) => tracing::error!(function, request_id, tenant, user, status, code, calls, capacity_units, millis, inside, "failed"),
-        None => tracing::info!(function, request_id, tenant, user, status, code, calls, capacity_units, millis, "served"),
+        Some(inside) => tracing::error!(
+            function,
+            request_id,
+            tenant,
+            user,
+            status,
+            code,
+            calls,
+            capacity_units,
+            millis,
+            inside,
+            "failed"
+        ),
+        None => {
+            tracing::info!(function, request_id, tenant, user, status, code, calls, capacity_units, millis, "served")
+        }
     }
     if let Some(observer) = &cx.app.observer {
         observer(Observation { function, status, tally, took });

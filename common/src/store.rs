@@ -330,7 +330,9 @@ impl Store {
             .await;
         match sent {
             Ok(output) => self.meter.count(output.consumed_capacity()),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) => {
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
                 self.meter.count([]);
             }
             Err(error) => return Err(failed_write(error)),

@@ -160,7 +160,8 @@ impl TriggerCx {
 pub(crate) fn run<T: StreamTrigger>(app: Arc<App>, event: Value) -> BoxFuture<'static, Result<Value, String>> {
     async move {
         let started = Instant::now();
-        let raw: RawBatch = serde_json::from_value(event).map_err(|error| format!("not a batch of records: {error}"))?;
+        let raw: RawBatch =
+            serde_json::from_value(event).map_err(|error| format!("not a batch of records: {error}"))?;
         let sequences: Vec<_> = raw.records.iter().map(|record| record.dynamodb.sequence_number.clone()).collect();
         let records: Vec<_> = raw.records.into_iter().filter_map(known).collect();
         let store = Store::new(&app, T::NAME, [T::ACCESS, &[]]);

@@ -36,7 +36,11 @@ impl From<&Tenant> for TenantView {
 }
 
 /// What a password is judged against: the person's own words.
-pub fn own_words<'a>(email: &'a Email, display_name: Option<&'a DisplayName>, company: &'a CompanyName) -> Vec<&'a str> {
+pub fn own_words<'a>(
+    email: &'a Email,
+    display_name: Option<&'a DisplayName>,
+    company: &'a CompanyName,
+) -> Vec<&'a str> {
     let address = email.as_str();
     let parts = address.split(['@', '.', '+', '-', '_']);
     let name = display_name.into_iter().flat_map(|name| name.as_str().split_whitespace());

@@ -222,9 +222,10 @@ fn invite_team(facts: Facts<'_>) -> Standing {
             until: open.expires_at,
             afterwards: Why::new("invites_expired", "Every invitation has expired unused. Send new ones."),
         },
-        (None, None) => {
-            incomplete("no_invite_open", "No invitation is out and nobody has joined by one. Invite the people you launch with.")
-        }
+        (None, None) => incomplete(
+            "no_invite_open",
+            "No invitation is out and nobody has joined by one. Invite the people you launch with.",
+        ),
     }
 }
 
@@ -287,9 +288,8 @@ impl Checklist {
 
     fn progress_of(&self, counted: impl Fn(&Step) -> bool) -> Count {
         let steps = self.steps.iter().filter(|step| counted(step));
-        let (done, total) = steps.fold((0, 0), |(done, total), step| {
-            (done + usize::from(step.standing.is_complete()), total + 1)
-        });
+        let (done, total) =
+            steps.fold((0, 0), |(done, total), step| (done + usize::from(step.standing.is_complete()), total + 1));
         Count { done, total }
     }
 }
@@ -368,7 +368,13 @@ mod tests {
             .collect();
         assert_eq!(
             codes,
-            ["company_details_missing", "time_zone_unconfirmed", "billing_owner_missing", "one_admin_only", "no_invite_open"]
+            [
+                "company_details_missing",
+                "time_zone_unconfirmed",
+                "billing_owner_missing",
+                "one_admin_only",
+                "no_invite_open"
+            ]
         );
     }
 

@@ -19,8 +19,9 @@ const MAX_LOCAL_BYTES: usize = 64;
 
 /// The address of one mailbox, `local@domain`.
 ///
-/// Shape: at most 254 bytes, the local part at most 64 and a dot-atom (RFC 5322 §3.2.3: no quotes, comments or
-/// display name), the domain a host name with at least one dot, internationalised or not. Kept as it was typed,
+/// Shape: at most 254 bytes, the local part at most 64 and a dot-atom in ASCII (RFC 5322 §3.2.3: no quotes, comments
+/// or display name; SES has no SMTPUTF8, so mail to another local part would never arrive:
+/// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html>), the domain a host name with at least one dot, internationalised or not. Kept as it was typed,
 /// trimmed and in NFC, because that is how its owner writes it; compared, hashed and sorted by [`identity`].
 ///
 /// Send mail to an address that is *stored*, never to one that merely compares equal to it: the lower-case local
@@ -53,6 +54,9 @@ impl Email {
         let domain = ascii_domain(domain).ok_or_else(malformed)?;
         let identity = format!("{}@{domain}", lower_case(local));
         check_grammar(&identity)?;
+        if !local.is_ascii() {
+            return Err(undeliverable());
+        }
         // The ASCII form of a domain is what travels over SMTP, and it can be longer than what was typed.
         if identity.len() > MAX_BYTES {
             return Err(too_long());
@@ -71,8 +75,6 @@ impl Email {
     }
 
     /// The address as a mail transport takes it: the local part as it was typed, the domain in ASCII.
-    ///
-    /// The local part is *not* ASCII when its owner's is not, and then the transport needs SMTPUTF8 (RFC 6531).
     pub fn envelope(&self) -> String {
         let local = self.typed.rsplit_once('@').map_or("", |(local, _)| local);
         let domain = self.identity.rsplit_once('@').map_or("", |(_, domain)| domain);
@@ -123,6 +125,13 @@ fn lower_case(local: &str) -> String {
 
 fn malformed() -> Invalid {
     Invalid::new("email_invalid", "This is not an email address. Use a form like name@example.com.")
+}
+
+fn undeliverable() -> Invalid {
+    Invalid::new(
+        "email_invalid",
+        "Our mail cannot reach an address with such letters before the @. Use another address of this person.",
+    )
 }
 
 fn too_long() -> Invalid {
@@ -184,9 +193,7 @@ mod tests {
             ("ada@3com.com", "ada@3com.com"),
             ("ada@Bücher.example", "ada@xn--bcher-kva.example"),
             ("ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"),
-            ("Jürgen@example.de", "jürgen@example.de"),
-            ("ΣΑΣ@example.gr", "σασ@example.gr"),
-            ("用户@例子.公益", "用户@xn--fsqu00a.xn--55qw42g"),
+            ("user@例子.公益", "user@xn--fsqu00a.xn--55qw42g"),
         ] {
             let email = email(text);
             assert_eq!(email.as_str(), text);
@@ -196,8 +203,8 @@ mod tests {
 
     #[test]
     fn an_address_is_trimmed_and_composed() {
-        let email = email("\u{a0} u\u{308}ber@example.com\r\n");
-        assert_eq!(email.as_str(), "über@example.com");
+        let email = email("\u{a0} uber@u\u{308}ber.example\r\n");
+        assert_eq!(email.as_str(), "uber@über.example");
     }
 
     #[test]
@@ -275,8 +282,6 @@ mod tests {
         assert!(Email::parse(&long(57)).is_ok());
         assert!(Email::parse(&long(58)).unwrap_err().detail.contains("too long"));
         assert!(Email::parse(&format!("a@{}.com", "b".repeat(64))).is_err());
-        // Bytes, not characters.
-        assert!(Email::parse(&format!("{}@example.com", "é".repeat(33))).is_err());
     }
 
     #[test]
@@ -301,10 +306,18 @@ mod tests {
     #[test]
     fn look_alike_mailboxes_stay_apart() {
         let plain = email("mike@example.com");
-        for other in ["mıke@example.com", "mіke@example.com", "mike+1@example.com", "m.ike@example.com"] {
+        for other in ["mike+1@example.com", "m.ike@example.com"] {
             assert_ne!(plain, email(other), "{other}");
         }
-        assert_ne!(email("strasse@example.com"), email("straße@example.com"));
+    }
+
+    #[test]
+    fn an_address_that_our_mail_cannot_reach_is_refused_with_the_reason() {
+        for text in ["Jürgen@example.de", "mıke@example.com", "mіke@example.com", "用户@例子.公益"] {
+            let refused = Email::parse(text).unwrap_err();
+            assert_eq!(refused.code, "email_invalid", "{text}");
+            assert!(refused.detail.contains("before the @"), "{}", refused.detail);
+        }
     }
 
     #[test]

@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn another_default_time_zone_is_unconfirmed_until_it_is_confirmed_again() {
         let confirm = || Some(TimeZoneConfirmation::Confirmed);
-        let confirmed = tenant()
-            .changed(TenantChange { default_time_zone_confirmed: confirm(), ..Default::default() }, mark(1));
+        let confirmed =
+            tenant().changed(TenantChange { default_time_zone_confirmed: confirm(), ..Default::default() }, mark(1));
         assert_eq!(confirmed.default_time_zone_confirmed, Some(mark(1)));
 
         let same_zone = TenantChange { default_time_zone: Some(tenant().default_time_zone), ..Default::default() };
@@ -249,11 +249,8 @@ mod tests {
         let moved = confirmed.changed(TenantChange { default_time_zone: tokyo(), ..Default::default() }, mark(3));
         assert_eq!(moved.default_time_zone_confirmed, None);
 
-        let both = TenantChange {
-            default_time_zone: tokyo(),
-            default_time_zone_confirmed: confirm(),
-            ..Default::default()
-        };
+        let both =
+            TenantChange { default_time_zone: tokyo(), default_time_zone_confirmed: confirm(), ..Default::default() };
         assert_eq!(confirmed.changed(both, mark(4)).default_time_zone_confirmed, Some(mark(4)));
     }
 }

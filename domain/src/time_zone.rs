@@ -115,6 +115,7 @@ mod tests {
     use crate::invalid::from_wire;
     use proptest::prelude::*;
     use serde_json::{from_value, json, to_value};
+    use std::hint::black_box;
 
     fn zone(text: &str) -> TimeZoneName {
         TimeZoneName::parse(text).unwrap_or_else(|invalid| panic!("{text:?}: {invalid}"))
@@ -240,7 +241,7 @@ mod tests {
 
         #[test]
         fn no_text_makes_it_panic(text in any::<String>()) {
-            let _ = TimeZoneName::parse(&text);
+            black_box(TimeZoneName::parse(&text)).ok();
         }
     }
 }

@@ -56,7 +56,10 @@ async fn billing_owner_and_backup_stay_admins_until_somebody_else_is_named() {
         let path = format!("/v1/members/{}", person.id);
         world.patch(&path, json!({ "role": "viewer" })).by(&ada).send().await.expect_problem(409, "billing_owner");
     }
-    world.change("/v1/billing", &ada, json!({ "billing_owner": ada.id, "backup_owner": null })).await.expect_status(200);
+    world
+        .change("/v1/billing", &ada, json!({ "billing_owner": ada.id, "backup_owner": null }))
+        .await
+        .expect_status(200);
     let path = format!("/v1/members/{}", grace.id);
     world.patch(&path, json!({ "role": "viewer" })).by(&ada).send().await.expect_status(200);
 }
@@ -70,7 +73,11 @@ async fn every_billing_field_that_is_not_valid_is_named() {
     let cases = [
         (json!({ "billing_owner": "ada" }), "/billing_owner", "id_invalid"),
         (json!({ "recipients": ["a@b.example", "A@b.example"] }), "/recipients", "repeated"),
-        (json!({ "recipients": (0..21).map(|n| format!("a{n}@b.example")).collect::<Vec<_>>() }), "/recipients", "too_many"),
+        (
+            json!({ "recipients": (0..21).map(|n| format!("a{n}@b.example")).collect::<Vec<_>>() }),
+            "/recipients",
+            "too_many",
+        ),
         (json!({ "recipients": ["a@b.example", "b"] }), "/recipients/1", "email_invalid"),
         (json!({ "address": address("XX") }), "/address/country", "country_unknown"),
         (json!({ "address": { "line1": "x", "country": "DE" } }), "/address/city", "missing"),

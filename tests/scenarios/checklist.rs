@@ -12,7 +12,10 @@ async fn company_details_need_a_contact_and_a_country_and_fall_back_without_them
     world.change("/v1/tenant", &ada, json!({ "business_contact": contact })).await.expect_status(200);
     let step = world.step(&ada, "company-details").await;
     assert_eq!(step["state"], "incomplete");
-    assert_eq!(step["why"], json!({ "code": "company_details_missing", "detail": "Set the country in the workspace settings." }));
+    assert_eq!(
+        step["why"],
+        json!({ "code": "company_details_missing", "detail": "Set the country in the workspace settings." })
+    );
 
     world.change("/v1/tenant", &ada, json!({ "country": "DE" })).await.expect_status(200);
     let step = world.step(&ada, "company-details").await;
@@ -79,7 +82,8 @@ async fn the_invite_step_is_in_progress_while_one_is_out_and_falls_back_to_the_s
 
     world.pass(SignedDuration::from_hours(24) + SignedDuration::from_secs(1));
     let cookie = format!("__Host-refresh={}", ada.refresh_token);
-    let refreshed = world.post("/v1/sessions/refresh", json!({})).header("cookie", &cookie).send().await.expect_status(200);
+    let refreshed =
+        world.post("/v1/sessions/refresh", json!({})).header("cookie", &cookie).send().await.expect_status(200);
     let ada = Person { access_token: refreshed.body["access_token"].as_str().unwrap().to_owned(), ..ada };
     let step = world.step(&ada, "invite-team").await;
     assert_eq!((&step["state"], &step["why"]["code"]), (&json!("incomplete"), &json!("invites_expired")));

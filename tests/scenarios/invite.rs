@@ -17,10 +17,12 @@ async fn every_row_has_its_own_result_and_a_bad_one_loses_none_of_the_others() {
         { "email": "olga@acme.example" },
         { "email": "OLGA@acme.example" },
         { "email": "rolf@acme.example", "role": "superuser" },
+        { "email": null },
     ]);
     let answer = world.post("/v1/invites", json!({ "invites": rows })).by(&ada).send().await.expect_status(200);
     let results = answer.body["results"].as_array().unwrap();
-    let statuses: Vec<_> = results.iter().map(|row| (row["email"].as_str().unwrap(), row["status"].as_str().unwrap())).collect();
+    let statuses: Vec<_> =
+        results.iter().map(|row| (row["email"].as_str().unwrap(), row["status"].as_str().unwrap())).collect();
     assert_eq!(
         statuses,
         [
@@ -31,13 +33,16 @@ async fn every_row_has_its_own_result_and_a_bad_one_loses_none_of_the_others() {
             ("olga@acme.example", "invited"),
             ("OLGA@acme.example", "already_invited"),
             ("rolf@acme.example", "invalid"),
+            ("", "invalid"),
         ]
     );
     assert_eq!(results[3]["invite"]["id"], pending["id"]);
     assert_eq!(results[5]["invite"]["id"], results[4]["invite"]["id"]);
     assert_eq!((&results[0]["invite"]["role"], &results[4]["invite"]["role"]), (&json!("admin"), &json!("operator")));
     assert!(results[1]["detail"].as_str().unwrap().contains("address"));
-    for (email, mails) in [("grace@acme.example", 1), ("olga@acme.example", 1), ("rolf@acme.example", 0), ("pending@acme.example", 1)] {
+    for (email, mails) in
+        [("grace@acme.example", 1), ("olga@acme.example", 1), ("rolf@acme.example", 0), ("pending@acme.example", 1)]
+    {
         assert_eq!(world.mails_to(email).await.len(), mails, "{email}");
     }
 }
@@ -130,7 +135,8 @@ async fn an_invite_expires_to_the_second_and_then_stands_in_nobodys_way() {
     assert!(gone.body["detail"].as_str().unwrap().contains("expired"));
 
     let cookie = format!("__Host-refresh={}", ada.refresh_token);
-    let refreshed = world.post("/v1/sessions/refresh", json!({})).header("cookie", &cookie).send().await.expect_status(200);
+    let refreshed =
+        world.post("/v1/sessions/refresh", json!({})).header("cookie", &cookie).send().await.expect_status(200);
     let ada = Person { access_token: refreshed.body["access_token"].as_str().unwrap().to_owned(), ..ada };
     let list = world.get("/v1/invites?status=expired").by(&ada).send().await.expect_status(200).body;
     assert_eq!(list["data"][0]["id"], invite["id"]);
@@ -147,10 +153,17 @@ async fn a_link_that_was_tampered_with_or_is_for_another_workspace_is_refused() 
     let token = world.token_mailed_to("grace@acme.example").await;
     let body = |token: &str| json!({ "token": token, "password": PASSWORD });
     let mut changed = token.clone();
-    changed.replace_range(token.len() / 2..=token.len() / 2, if &token[token.len() / 2..=token.len() / 2] == "A" { "B" } else { "A" });
+    changed.replace_range(
+        token.len() / 2..=token.len() / 2,
+        if &token[token.len() / 2..=token.len() / 2] == "A" { "B" } else { "A" },
+    );
     for forged in [changed.as_str(), "", "a.b.c", &ada.access_token] {
         world.post("/v1/invites/accept", body(forged)).send().await.expect_problem(400, "invite_invalid");
-        world.post("/v1/invites/preview", json!({ "token": forged })).send().await.expect_problem(400, "invite_invalid");
+        world
+            .post("/v1/invites/preview", json!({ "token": forged }))
+            .send()
+            .await
+            .expect_problem(400, "invite_invalid");
     }
     let elsewhere = world.post("/v1/invites/accept", body(&token)).header("x-tenant-id", &bob.tenant).send().await;
     elsewhere.expect_problem(400, "invite_invalid");
@@ -175,7 +188,10 @@ async fn whoever_has_an_account_signs_in_to_accept_and_nobody_else_can() {
     let by_ada = accept(json!({ "token": token })).token(&ada.access_token).send().await;
     by_ada.expect_problem(403, "invite_email_mismatch");
     let joined = accept(json!({ "token": token })).token(&bob.access_token).send().await.expect_status(201);
-    assert_eq!((&joined.body["user"]["id"], &joined.body["tenant"]["id"], &joined.body["role"]), (&json!(bob.id), &json!(ada.tenant), &json!("operator")));
+    assert_eq!(
+        (&joined.body["user"]["id"], &joined.body["tenant"]["id"], &joined.body["role"]),
+        (&json!(bob.id), &json!(ada.tenant), &json!("operator"))
+    );
     let there = Person { tenant: ada.tenant.clone(), ..bob };
     world.get("/v1/tenant").by(&there).send().await.expect_status(200);
 }
@@ -202,7 +218,8 @@ async fn a_sign_up_does_not_use_up_an_invite_and_an_invite_does_not_use_up_a_sig
     let grace = world.sign_up("grace@acme.example", "Grace & Co").await;
     let body = json!({ "token": invite_token, "password": PASSWORD });
     world.post("/v1/invites/accept", body).send().await.expect_problem(401, "sign_in_required");
-    let joined = world.post("/v1/invites/accept", json!({ "token": invite_token })).token(&grace.access_token).send().await;
+    let joined =
+        world.post("/v1/invites/accept", json!({ "token": invite_token })).token(&grace.access_token).send().await;
     joined.expect_status(201);
 }
 

@@ -47,9 +47,13 @@ async fn a_workspace_goes_from_sign_up_to_launch_ready_and_the_checklist_shows_e
 
     let checklist = world.checklist(&grace).await;
     assert_eq!(states(&checklist), ["complete"; 5]);
-    assert_eq!(checklist["progress"], json!({ "required": { "done": 5, "total": 5 }, "all": { "done": 5, "total": 5 } }));
+    assert_eq!(
+        checklist["progress"],
+        json!({ "required": { "done": 5, "total": 5 }, "all": { "done": 5, "total": 5 } })
+    );
     assert_eq!(checklist["dismissible"], true);
-    let evidence: Vec<_> = steps(&checklist).iter().map(|step| (&step["evidence"]["record"], &step["evidence"]["by"])).collect();
+    let evidence: Vec<_> =
+        steps(&checklist).iter().map(|step| (&step["evidence"]["record"], &step["evidence"]["by"])).collect();
     let (ten, ada_id, grace_id) = (json!(ada.tenant), json!(ada.id), json!(grace.id));
     assert_eq!(
         evidence,

@@ -9,7 +9,12 @@ async fn the_list_says_who_is_in_the_workspace_and_who_brought_them() {
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
     let olga = world.bring_in(&ada, "olga@acme.example", "operator").await;
     let list = world.get("/v1/members").by(&olga).send().await.expect_status(200).body;
-    let rows: Vec<_> = list["data"].as_array().unwrap().iter().map(|row| (&row["user"]["email"], &row["role"], &row["invited_by"])).collect();
+    let rows: Vec<_> = list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (&row["user"]["email"], &row["role"], &row["invited_by"]))
+        .collect();
     assert_eq!(
         rows,
         [

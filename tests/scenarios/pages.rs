@@ -22,6 +22,14 @@ async fn the_pages_are_served_under_a_policy_that_lets_in_nothing_but_themselves
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_opens_whatever_a_mail_tool_has_added_to_its_link() {
+    let world = World::start().await;
+    for path in ["/accept?utm_source=mail&utm_campaign=launch", "/confirm?mc_cid=1"] {
+        world.get(path).send().await.expect_status(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_accept_page_explains_roles_in_the_words_of_the_mail() {
     let world = World::start().await;
     let page = world.get("/accept").send().await.expect_status(200);

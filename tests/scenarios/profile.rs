@@ -50,7 +50,8 @@ async fn a_confirmation_link_that_is_old_or_tampered_with_is_refused() {
     let body = json!({ "email": "ada@acme.example", "company_name": "Acme Inc.", "time_zone": "Europe/Berlin" });
     world.post("/v1/sign-ups", body).send().await.expect_status(202);
     let token = world.token_mailed_to("ada@acme.example").await;
-    let confirm = |token: String| world.post("/v1/sign-ups/confirm", json!({ "token": token, "password": PASSWORD })).send();
+    let confirm =
+        |token: String| world.post("/v1/sign-ups/confirm", json!({ "token": token, "password": PASSWORD })).send();
 
     confirm(tampered(&token)).await.expect_problem(400, "link_invalid");
     confirm(String::new()).await.expect_problem(400, "link_invalid");
@@ -107,7 +108,8 @@ async fn signing_in_takes_the_right_address_and_password_and_says_the_same_of_ei
     assert_eq!(answer.body["user"]["email"], "ada@acme.example");
     assert!(answer.cookie("__Host-refresh").is_some());
 
-    let wrong_password = sign_in("ada@acme.example", "violet harbour tin sparroW").await.expect_problem(401, "sign_in_failed");
+    let wrong_password =
+        sign_in("ada@acme.example", "violet harbour tin sparroW").await.expect_problem(401, "sign_in_failed");
     let wrong_email = sign_in("eve@acme.example", PASSWORD).await.expect_problem(401, "sign_in_failed");
     assert_eq!(wrong_password.body["detail"], wrong_email.body["detail"]);
 }
@@ -302,7 +304,8 @@ async fn a_made_up_refresh_token_is_refused_and_ends_nobodys_session() {
     // The ids of the right user and session, with everything that is secret replaced.
     let made_up = format!("{}{}", &ada.refresh_token[..43], "A".repeat(ada.refresh_token.len() - 43));
     for token in [made_up.as_str(), "", "nonsense", &"A".repeat(4000)] {
-        let request = world.post("/v1/sessions/refresh", json!({})).header("cookie", &format!("__Host-refresh={token}"));
+        let request =
+            world.post("/v1/sessions/refresh", json!({})).header("cookie", &format!("__Host-refresh={token}"));
         request.send().await.expect_problem(401, "session_revoked");
     }
     world.post("/v1/sessions/refresh", json!({})).send().await.expect_problem(401, "session_revoked");
@@ -367,7 +370,12 @@ async fn whoever_is_in_two_workspaces_names_one_and_whoever_is_in_one_need_not()
 
     world.invite(&bob, "ada@acme.example", "viewer").await;
     let token = world.token_mailed_to("ada@acme.example").await;
-    world.post("/v1/invites/accept", json!({ "token": token })).token(&ada.access_token).send().await.expect_status(201);
+    world
+        .post("/v1/invites/accept", json!({ "token": token }))
+        .token(&ada.access_token)
+        .send()
+        .await
+        .expect_status(201);
 
     world.get("/v1/tenant").token(&ada.access_token).send().await.expect_problem(400, "tenant_required");
     let by_header = world.get("/v1/tenant").token(&ada.access_token).header("x-tenant-id", &bob.tenant).send().await;
@@ -377,7 +385,12 @@ async fn whoever_is_in_two_workspaces_names_one_and_whoever_is_in_one_need_not()
     assert_eq!(by_cookie.expect_status(200).body["company_name"], "Acme Inc.");
 
     let mine = world.get("/v1/me/tenants").token(&ada.access_token).send().await.expect_status(200).body;
-    let mut names: Vec<_> = mine["data"].as_array().unwrap().iter().map(|row| (row["tenant"]["company_name"].as_str().unwrap(), row["role"].as_str().unwrap())).collect();
+    let mut names: Vec<_> = mine["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["tenant"]["company_name"].as_str().unwrap(), row["role"].as_str().unwrap()))
+        .collect();
     names.sort_unstable();
     assert_eq!(names, [("Acme Inc.", "admin"), ("Other Ltd", "viewer")]);
     let unnamed = world.get("/v1/me").token(&ada.access_token).send().await.expect_status(200).body;
@@ -396,7 +409,8 @@ async fn being_seen_is_noted_at_most_once_an_hour() {
     assert_eq!(seen(&ada).await, first);
     world.pass(SignedDuration::from_mins(55));
     let cookie = format!("__Host-refresh={}", ada.refresh_token);
-    let refreshed = world.post("/v1/sessions/refresh", json!({})).header("cookie", &cookie).send().await.expect_status(200);
+    let refreshed =
+        world.post("/v1/sessions/refresh", json!({})).header("cookie", &cookie).send().await.expect_status(200);
     let ada = Person { access_token: refreshed.body["access_token"].as_str().unwrap().to_owned(), ..ada };
     assert_ne!(seen(&ada).await, first);
 }

@@ -24,7 +24,9 @@ async fn settings_are_changed_under_the_version_that_was_read() {
 async fn of_two_changes_made_at_once_one_is_saved_and_one_is_told() {
     let world = World::start().await;
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
-    let change = |label: &str| world.patch("/v1/tenant", json!({ "labels": [label] })).by(&ada).header("if-match", "\"1\"").send();
+    let change = |label: &str| {
+        world.patch("/v1/tenant", json!({ "labels": [label] })).by(&ada).header("if-match", "\"1\"").send()
+    };
     let (one, other) = tokio::join!(change("one"), change("other"));
     let mut statuses = [one.status, other.status];
     statuses.sort_unstable();
@@ -55,9 +57,21 @@ async fn every_setting_that_is_not_valid_is_named_with_what_is_wrong() {
         (json!({ "company_name": "Win now https://evil.example" }), "/company_name", "text_looks_like_url"),
         (json!({ "country": "Germany" }), "/country", "country_unknown"),
         (json!({ "default_time_zone": "Berlin" }), "/default_time_zone", "time_zone_unknown"),
-        (json!({ "business_contact": { "name": "A", "email": "nobody", "phone": null } }), "/business_contact/email", "email_invalid"),
-        (json!({ "business_contact": { "name": "A", "email": "a@b.example", "phone": "12" } }), "/business_contact/phone", "phone_invalid"),
-        (json!({ "business_contact": { "name": "A", "email": "a@b.example", "fax": "1" } }), "/business_contact/fax", "unknown_field"),
+        (
+            json!({ "business_contact": { "name": "A", "email": "nobody", "phone": null } }),
+            "/business_contact/email",
+            "email_invalid",
+        ),
+        (
+            json!({ "business_contact": { "name": "A", "email": "a@b.example", "phone": "12" } }),
+            "/business_contact/phone",
+            "phone_invalid",
+        ),
+        (
+            json!({ "business_contact": { "name": "A", "email": "a@b.example", "fax": "1" } }),
+            "/business_contact/fax",
+            "unknown_field",
+        ),
         (json!({ "labels": vec!["x"; 2] }), "/labels", "repeated"),
         (json!({ "labels": (0..21).map(|n| n.to_string()).collect::<Vec<_>>() }), "/labels", "too_many"),
         (json!({ "labels": ["fine", "\u{7}"] }), "/labels/1", "text_forbidden_character"),

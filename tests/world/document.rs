@@ -13,9 +13,8 @@ pub struct Document {
 
 impl Document {
     pub fn current() -> Arc<Document> {
-        static CURRENT: LazyLock<Arc<Document>> = LazyLock::new(|| {
-            Arc::new(Document { document: infra::openapi::document(), validators: Mutex::default() })
-        });
+        static CURRENT: LazyLock<Arc<Document>> =
+            LazyLock::new(|| Arc::new(Document { document: infra::openapi::document(), validators: Mutex::default() }));
         CURRENT.clone()
     }
 

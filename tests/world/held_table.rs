@@ -51,7 +51,8 @@ impl HeldTable {
 }
 
 async fn pass_on(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let is_write = headers.get("x-amz-target").is_some_and(|target| target.to_str().unwrap().ends_with(".TransactWriteItems"));
+    let is_write =
+        headers.get("x-amz-target").is_some_and(|target| target.to_str().unwrap().ends_with(".TransactWriteItems"));
     if is_write && !shared.held_one.swap(true, Ordering::SeqCst) {
         shared.holding.notify_one();
         shared.let_go.notified().await;

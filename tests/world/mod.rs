@@ -207,7 +207,8 @@ fn clock_ahead_by(ahead: Arc<AtomicI64>) -> Clock {
 fn render(value: &AttributeValue) -> String {
     match value {
         AttributeValue::M(members) => {
-            let mut members: Vec<_> = members.iter().map(|(name, member)| format!("{name}={}", render(member))).collect();
+            let mut members: Vec<_> =
+                members.iter().map(|(name, member)| format!("{name}={}", render(member))).collect();
             members.sort();
             format!("{{{}}}", members.join(" "))
         }

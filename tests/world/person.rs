@@ -15,7 +15,8 @@ pub struct Person {
 impl From<&Answer> for Person {
     /// From what confirming a sign-up or accepting an invite answers.
     fn from(answer: &Answer) -> Person {
-        let text = |pointer| answer.body.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+        let text =
+            |pointer| answer.body.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
         Person {
             id: text("/user/id"),
             email: text("/user/email"),

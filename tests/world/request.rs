@@ -2,7 +2,7 @@
 
 use super::{Answer, Person, World};
 use serde_json::Value;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub struct RequestTo<'w> {
     world: &'w World,
@@ -52,7 +52,7 @@ impl<'w> RequestTo<'w> {
     pub async fn send(self) -> Answer {
         let method = reqwest::Method::from_bytes(self.method.as_bytes()).unwrap();
         let client = match self.from {
-            Some(address) => reqwest::Client::builder().local_address(std::net::IpAddr::from(address)).build().unwrap(),
+            Some(address) => reqwest::Client::builder().local_address(IpAddr::from(address)).build().unwrap(),
             None => self.world.http.clone(),
         };
         let mut request = client.request(method, format!("{}{}", self.world.stack.url(), self.path));

@@ -214,7 +214,8 @@ fn named_tenant(cx: &Cx) -> Option<String> {
 fn claims(cx: &Cx) -> Result<AccessClaims> {
     let header = cx.header("authorization").ok_or_else(Problem::unauthenticated)?;
     // RFC 9110 §11.1: the scheme's name is case-insensitive.
-    let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
+    let token =
+        header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
     let token = token.ok_or_else(Problem::unauthenticated)?.trim();
     let verified = cx.verify::<AccessClaims>(token).map_err(|_| Problem::unauthenticated())?;
     Ok(verified.claims)

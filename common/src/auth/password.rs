@@ -28,7 +28,9 @@ impl Password {
         match normalised.chars().count() {
             0..MIN_CHARACTERS => Err(Invalid::new(
                 "password_too_short",
-                format!("The password is too short. Use {MIN_CHARACTERS} characters or more; a few random words are easy to keep."),
+                format!(
+                    "The password is too short. Use {MIN_CHARACTERS} characters or more; a few random words are easy to keep."
+                ),
             )),
             MIN_CHARACTERS..=MAX_CHARACTERS => Ok(Password(normalised)),
             _ => Err(Invalid::new(
@@ -56,9 +58,8 @@ impl Password {
     /// The form in which it is kept. Takes tens of milliseconds on purpose.
     pub fn hash(&self) -> Result<String> {
         let salt: [u8; 16] = random::bytes()?;
-        let hash: PasswordHash = Argon2::default()
-            .hash_password_with_salt(self.0.as_bytes(), &salt)
-            .map_err(Problem::internal)?;
+        let hash: PasswordHash =
+            Argon2::default().hash_password_with_salt(self.0.as_bytes(), &salt).map_err(Problem::internal)?;
         Ok(hash.to_string())
     }
 }
@@ -73,7 +74,8 @@ pub fn verify(typed: &str, kept: Option<&str>) -> Result<bool> {
 }
 
 /// The hash of a random secret that was thrown away, with the parameters of every other.
-const NOBODYS_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cy1zYWx0LTAx$AzC3kWvEn8FYnEr8M1gHsHfzMd4HPGRH2hQrnzKTDsk";
+const NOBODYS_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cy1zYWx0LTAx$AzC3kWvEn8FYnEr8M1gHsHfzMd4HPGRH2hQrnzKTDsk";
 
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,15 +6,15 @@
 
 use crate::auth::token::AccessClaims;
 use crate::error::{Code, Problem, Result};
+use crate::keys;
 use crate::random;
 use crate::route::Cx;
 use crate::store::{Guard, Stored, Transaction};
-use crate::keys;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::Timestamp;
 use domain::id::{SessionId, UserId};
 use domain::user::Session;
-use domain::Timestamp;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -145,13 +145,10 @@ pub fn judge(session: &Session, token: &RefreshToken) -> Presented {
 /// Puts a new token in the place of `token`, which must be the current one.
 pub async fn rotate(cx: &Cx, session: &Stored<Session>, token: &RefreshToken) -> Result<RefreshToken> {
     let now = cx.now();
-    let next = RefreshToken { secret: random::bytes()?, family: token.family, user: token.user, session: token.session };
-    let rotated = Session {
-        secret_hash: hash(&next.secret),
-        last_used_at: now,
-        expires_at: expiry(now),
-        ..session.item.clone()
-    };
+    let next =
+        RefreshToken { secret: random::bytes()?, family: token.family, user: token.user, session: token.session };
+    let rotated =
+        Session { secret_hash: hash(&next.secret), last_used_at: now, expires_at: expiry(now), ..session.item.clone() };
     cx.store().transaction().replace(session, &rotated, revoked()).commit().await?;
     Ok(next)
 }

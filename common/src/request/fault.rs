@@ -12,7 +12,10 @@ pub const AN_OBJECT: &str = "an object";
 #[derive(Debug)]
 pub enum Fault {
     /// What one of our own types said.
-    Ours { code: String, detail: String },
+    Ours {
+        code: String,
+        detail: String,
+    },
     /// With what was expected, where there is a plain word for it.
     WrongType(Option<&'static str>),
     Missing(&'static str),

@@ -35,7 +35,8 @@ pub fn require_small(request: &Request) -> Result<()> {
     match request.body().len() > MAX_BODY {
         false => Ok(()),
         true => {
-            let detail = format!("The body is larger than {} KiB, the most we read. Send less at a time.", MAX_BODY / 1024);
+            let detail =
+                format!("The body is larger than {} KiB, the most we read. Send less at a time.", MAX_BODY / 1024);
             Err(Problem::new(Code::BodyTooLarge, detail))
         }
     }
@@ -75,7 +76,10 @@ fn body_members(request: &Request) -> Result<Map<String, Value>> {
 fn json_value(bytes: &[u8]) -> Result<Value> {
     let parsed: Parsed = serde_json::from_slice(bytes).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        Problem::new(Code::MalformedJson, format!("The body is not JSON: it goes wrong at {place}. Correct it and send it again."))
+        Problem::new(
+            Code::MalformedJson,
+            format!("The body is not JSON: it goes wrong at {place}. Correct it and send it again."),
+        )
     })?;
     match parsed.repeated {
         None => Ok(parsed.value),
@@ -88,7 +92,9 @@ fn require_json(request: &Request) -> Result<()> {
     let essence = content_type.and_then(|value| value.split(';').next()).map(str::trim);
     match essence {
         Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
-        _ => Err(Problem::new(Code::MediaType, "The body has to be JSON. Send it with Content-Type: application/json.")),
+        _ => {
+            Err(Problem::new(Code::MediaType, "The body has to be JSON. Send it with Content-Type: application/json."))
+        }
     }
 }
 
@@ -96,7 +102,11 @@ fn query_members(request: &Request) -> Result<Map<String, Value>> {
     let mut members = Map::new();
     for (name, value) in request.query_string_parameters_ref().into_iter().flat_map(|query| query.iter()) {
         if members.insert(name.to_owned(), Value::String(value.to_owned())).is_some() {
-            return Err(Problem::field(pointer::to([name], MembersFrom::Query), "repeated", "This parameter is given twice. Give it once."));
+            return Err(Problem::field(
+                pointer::to([name], MembersFrom::Query),
+                "repeated",
+                "This parameter is given twice. Give it once.",
+            ));
         }
     }
     Ok(members)

@@ -121,7 +121,8 @@ fn require_admin(
         return transaction;
     };
     let active_admin = Guard::present().and_equals("role", Role::Admin).and_equals("status", "active");
-    let detail = "This is not an active Tenant Admin of this workspace. Choose one, or make this person an admin first.";
+    let detail =
+        "This is not an active Tenant Admin of this workspace. Choose one, or make this person an admin first.";
     transaction.check(
         keys::member(caller.tenant, user),
         active_admin,

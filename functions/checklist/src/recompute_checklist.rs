@@ -46,7 +46,10 @@ impl StreamTrigger for RecomputeChecklist {
         for tenant in tenants_of(records) {
             if let Err(problem) = recompute(cx, tenant).await {
                 tracing::warn!(%tenant, %problem, "a checklist was not recomputed; it will be tried again");
-                records.iter().filter(|record| record.whose == Whose::Tenant(tenant)).for_each(|record| failures.add(record));
+                records
+                    .iter()
+                    .filter(|record| record.whose == Whose::Tenant(tenant))
+                    .for_each(|record| failures.add(record));
             }
         }
         failures
@@ -86,7 +89,8 @@ async fn recompute_once(cx: &TriggerCx, tenant: TenantId) -> Result<Folded> {
     let wanted = (keys::checklist(tenant), keys::tenant(tenant), keys::counters(tenant), keys::billing(tenant));
     let (checklist, settings, counters, billing) = cx.store().snapshot(wanted).await?;
     // A tenant's items come to be in one transaction: where one is missing, the tenant is gone.
-    let (Some(checklist), Some(settings), Some(counters), Some(billing)) = (checklist, settings, counters, billing) else {
+    let (Some(checklist), Some(settings), Some(counters), Some(billing)) = (checklist, settings, counters, billing)
+    else {
         return Ok(Folded::AsKept);
     };
     let open = last_open_invite(cx, tenant, &counters).await?;

@@ -75,13 +75,8 @@ impl Route for AcceptInvite {
         Access::Update(Kind::Counters),
         Access::Create(Kind::Audit),
     ];
-    const REFUSES: &'static [Code] = &[
-        Code::InviteInvalid,
-        Code::InviteGone,
-        Code::SignInRequired,
-        Code::InviteEmailMismatch,
-        Code::Conflict,
-    ];
+    const REFUSES: &'static [Code] =
+        &[Code::InviteInvalid, Code::InviteGone, Code::SignInRequired, Code::InviteEmailMismatch, Code::Conflict];
     const SUCCESS: u16 = 201;
     const SIGNS: &'static [TokenKind] = &[TokenKind::Access];
     const MEMORY_MB: u32 = 1024;

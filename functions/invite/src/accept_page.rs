@@ -6,7 +6,7 @@ use common::error::{Code, Result};
 use common::function::Function;
 use common::page;
 use common::reply::{Html, Reply};
-use common::route::{Cx, Method, AnyQuery, Route};
+use common::route::{AnyQuery, Cx, Method, Route};
 use common::store::Access;
 use serde_json::{Value, json};
 

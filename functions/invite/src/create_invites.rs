@@ -289,7 +289,9 @@ impl<'a> Desk<'a> {
             .create(&self.audit(&invite)?, Problem::try_again());
         let transaction = match holder {
             Holder::Nobody => transaction.check(keys::email_owner(&wanted.email), Guard::absent(), came_in()),
-            Holder::Outsider(user) => transaction.check(keys::member(self.caller.tenant, user), Guard::absent(), came_in()),
+            Holder::Outsider(user) => {
+                transaction.check(keys::member(self.caller.tenant, user), Guard::absent(), came_in())
+            }
             Holder::Member => return Ok(Some(Answer::AlreadyMember)),
         };
         match transaction.commit().await {
@@ -375,7 +377,8 @@ impl<'a> Desk<'a> {
 /// Who has each address that has an account: one round trip where none has, two otherwise.
 async fn holders_of(cx: &Cx, caller: &InTenant, addresses: &[&Email]) -> Result<HashMap<String, Holder>> {
     let wanted: Vec<_> = addresses.iter().map(|email| keys::email_owner(email)).collect();
-    let owners: Vec<EmailOwner> = cx.store().get_each(&wanted).await?.into_iter().flatten().map(|owner| owner.item).collect();
+    let owners: Vec<EmailOwner> =
+        cx.store().get_each(&wanted).await?.into_iter().flatten().map(|owner| owner.item).collect();
     if owners.is_empty() {
         return Ok(HashMap::new());
     }

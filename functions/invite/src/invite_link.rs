@@ -33,7 +33,9 @@ pub async fn open(cx: &Cx, token: &str) -> Result<OpenLink> {
         return Err(gone("A newer invitation was sent in place of this one. Use the link in the latest mail."));
     }
     match invite.status(cx.now()) {
-        InviteStatus::Pending => Ok(OpenLink { invite: invite.item, tenant: tenant.item, owner: owner.map(|owner| owner.item) }),
+        InviteStatus::Pending => {
+            Ok(OpenLink { invite: invite.item, tenant: tenant.item, owner: owner.map(|owner| owner.item) })
+        }
         InviteStatus::Accepted => Err(used()),
         InviteStatus::Expired => Err(expired()),
     }

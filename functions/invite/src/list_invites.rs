@@ -52,7 +52,8 @@ impl Route for ListInvites {
 
     async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<List<InviteView>>> {
         let range = keys::invites(caller.tenant);
-        let (mut invites, next_cursor) = paging::page_of(cx.store(), range, input.limit, input.cursor.as_deref()).await?;
+        let (mut invites, next_cursor) =
+            paging::page_of(cx.store(), range, input.limit, input.cursor.as_deref()).await?;
         invites.retain(|invite| input.status.is_none_or(|status| invite.status(cx.now()) == status));
         let inviters = inviters_of(cx, &invites).await?;
         let show = |invite: &Stored<Invite>| invite_view::show(invite, inviters.get(&invite.invited_by), cx.now());

@@ -58,12 +58,8 @@ impl Route for PreviewInvite {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/v1/invites/preview";
     const AUTH: Auth = Auth::Nobody;
-    const ACCESS: &'static [Access] = &[
-        Access::Get(Kind::Invite),
-        Access::Get(Kind::Tenant),
-        Access::Get(Kind::EmailOwner),
-        Access::Get(Kind::User),
-    ];
+    const ACCESS: &'static [Access] =
+        &[Access::Get(Kind::Invite), Access::Get(Kind::Tenant), Access::Get(Kind::EmailOwner), Access::Get(Kind::User)];
     const REFUSES: &'static [Code] = &[Code::InviteInvalid, Code::InviteGone];
     type Caller = Nobody;
     type Input = Input;
@@ -80,10 +76,8 @@ impl Route for PreviewInvite {
             tenant: (&link.tenant).into(),
             email: link.invite.email,
             role: link.invite.role,
-            invited_by: inviter.map(|inviter| PreviewedInviter {
-                display_name: inviter.item.display_name,
-                email: inviter.item.email,
-            }),
+            invited_by: inviter
+                .map(|inviter| PreviewedInviter { display_name: inviter.item.display_name, email: inviter.item.email }),
             expires_at: link.invite.expires_at,
             account: match link.owner {
                 Some(_) => Account::Existing,

@@ -4,12 +4,12 @@
 //! sends again. The lease bounds that at one duplicate a crash. What SES will not take now is tried again for as long as the
 //! stream keeps the record, a day; then it is in the on-failure destination.
 
+use common::auth::token::TokenKind;
 use common::error::{Code, Problem, Result};
 use common::function::Function;
 use common::keys::{self, Kind};
 use common::mail::{self, Sent};
 use common::store::{Access, Change, Guard, Stored};
-use common::auth::token::TokenKind;
 use common::trigger::{Event, Failures, Listen, Patience, Record, StreamTrigger, TriggerCx};
 use domain::id::OutboxId;
 use domain::invite::Delivery;
@@ -91,7 +91,9 @@ async fn send(cx: &TriggerCx, row: Stored<Outbox>) -> Result<()> {
     let until = cx.now().saturating_add(LEASE).map_err(Problem::internal)?;
     let leased = enter(cx, row, SendState::Sending { until }).await?;
     match mail::send(cx, &leased, &mail).await? {
-        Sent::Taken { message_id } => close(cx, leased, SendState::Sent { message_id, at: cx.now() }, Delivery::Sent).await,
+        Sent::Taken { message_id } => {
+            close(cx, leased, SendState::Sent { message_id, at: cx.now() }, Delivery::Sent).await
+        }
         Sent::Refused { reason } => {
             tracing::warn!(mail = %leased.id, reason, "SES refused a mail for good");
             close(cx, leased, SendState::Failed { reason, at: cx.now() }, Delivery::Failed).await

@@ -80,12 +80,15 @@ fn change_role(cx: &Cx, caller: &InTenant, member: &Stored<Member>, next: &Membe
 }
 
 fn demote(transaction: Transaction, cx: &Cx, caller: &InTenant, member: &Member) -> Transaction {
-    let change = Change::new().add("admins", -1).set("admins_changed", changed(cx, caller, member, AdminChange::Removed));
+    let change =
+        Change::new().add("admins", -1).set("admins_changed", changed(cx, caller, member, AdminChange::Removed));
     let another = Guard::present().and_at_least("admins", 2);
     let pays_not = Guard::present().and_not_equals("owner", member.user).and_not_equals("backup", member.user);
-    transaction
-        .update(keys::counters(caller.tenant), change, another, last_admin())
-        .check(keys::billing(caller.tenant), pays_not, billing_owner())
+    transaction.update(keys::counters(caller.tenant), change, another, last_admin()).check(
+        keys::billing(caller.tenant),
+        pays_not,
+        billing_owner(),
+    )
 }
 
 fn promote(transaction: Transaction, cx: &Cx, caller: &InTenant, member: &Member) -> Transaction {
@@ -112,5 +115,8 @@ fn billing_owner() -> Problem {
 }
 
 fn changed_meanwhile() -> Problem {
-    Problem::new(Code::Conflict, "This member was changed at the same moment, so nothing was saved. Read the list again, then decide.")
+    Problem::new(
+        Code::Conflict,
+        "This member was changed at the same moment, so nothing was saved. Read the list again, then decide.",
+    )
 }

@@ -97,7 +97,10 @@ impl Route for ConfirmSignUp {
             .create(&workspace.member, Problem::try_again())
             .create(&workspace.billing, Problem::try_again())
             .create(&workspace.checklist(cx), Problem::try_again())
-            .create(&cx.audit(workspace.tenant.id, user.id, Action::TenantCreated, workspace.tenant.id)?, Problem::try_again());
+            .create(
+                &cx.audit(workspace.tenant.id, user.id, Action::TenantCreated, workspace.tenant.id)?,
+                Problem::try_again(),
+            );
         session.create_in(transaction).commit().await?;
 
         let (grant, cookie) = session.grant(cx)?;
@@ -151,10 +154,9 @@ fn new_user(cx: &Cx, claims: &SignUpClaims, display_name: Option<DisplayName>) -
 
 fn rejected(rejected: Rejected) -> Problem {
     match rejected {
-        Rejected::Expired => Problem::new(
-            Code::LinkGone,
-            "This link has expired. Sign up again to get a new one; nothing was lost.",
-        ),
+        Rejected::Expired => {
+            Problem::new(Code::LinkGone, "This link has expired. Sign up again to get a new one; nothing was lost.")
+        }
         Rejected::Invalid => Problem::new(
             Code::LinkInvalid,
             "This link is not one of ours, or not whole. Open it from the mail again, or copy all of it.",

@@ -27,7 +27,8 @@ pub static FUNCTION: Function = Function::route::<CreateSession>();
 
 pub struct CreateSession;
 
-const TOO_MANY: &str = "There were too many failed sign-ins. Wait until the time in Retry-After is over, then try again.";
+const TOO_MANY: &str =
+    "There were too many failed sign-ins. Wait until the time in Retry-After is over, then try again.";
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

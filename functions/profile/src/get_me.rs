@@ -32,8 +32,7 @@ impl Route for GetMe {
     }
 
     async fn handle(cx: &Cx, caller: SignedIn, _: NoInput) -> Result<Reply<Me>> {
-        let (user, memberships) =
-            futures::try_join!(me::read_user(cx, &caller), me::read_memberships(cx, &caller))?;
+        let (user, memberships) = futures::try_join!(me::read_user(cx, &caller), me::read_memberships(cx, &caller))?;
         Ok(me::show(cx, &user, &memberships).into())
     }
 }

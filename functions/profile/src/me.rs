@@ -70,7 +70,8 @@ pub fn show(cx: &Cx, user: &User, memberships: &[Membership]) -> Me {
 }
 
 fn current_tenant<'a>(cx: &Cx, memberships: &'a [Membership]) -> Option<&'a Tenant> {
-    let named = cx.header(TENANT_HEADER).or_else(|| cx.cookie(TENANT_COOKIE)).and_then(|id| id.parse::<TenantId>().ok());
+    let named =
+        cx.header(TENANT_HEADER).or_else(|| cx.cookie(TENANT_COOKIE)).and_then(|id| id.parse::<TenantId>().ok());
     let found = match (named, memberships) {
         (Some(named), all) => all.iter().find(|membership| membership.tenant.id == named),
         (None, [only]) => Some(only),

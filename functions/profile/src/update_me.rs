@@ -52,8 +52,7 @@ impl Route for UpdateMe {
     }
 
     async fn handle(cx: &Cx, caller: SignedIn, input: Input) -> Result<Reply<Me>> {
-        let (user, memberships) =
-            futures::try_join!(me::read_user(cx, &caller), me::read_memberships(cx, &caller))?;
+        let (user, memberships) = futures::try_join!(me::read_user(cx, &caller), me::read_memberships(cx, &caller))?;
         let mut next = user.item.clone();
         input.display_name.apply(&mut next.display_name);
         input.time_zone.apply(&mut next.time_zone);
@@ -63,5 +62,8 @@ impl Route for UpdateMe {
 }
 
 fn changed_meanwhile() -> Problem {
-    Problem::new(Code::Conflict, "Your profile was changed at the same moment, so nothing was saved. Send your change again.")
+    Problem::new(
+        Code::Conflict,
+        "Your profile was changed at the same moment, so nothing was saved. Send your change again.",
+    )
 }
