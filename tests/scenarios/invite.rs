@@ -91,6 +91,19 @@ async fn the_mail_says_in_the_inviters_words_who_invites_to_what_as_what_and_unt
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn links_lead_to_the_deployers_console_whatever_host_a_request_names() {
+    let world = World::with_console("https://app.callaro.example").await;
+    let body = json!({ "email": "ada@acme.example", "company_name": "Acme Inc.", "time_zone": "UTC" });
+    let spoofed =
+        world.post("/v1/sign-ups", body).header("host", "evil.example").header("x-forwarded-host", "evil.example");
+    spoofed.send().await.expect_status(202);
+    let mail = &world.mails_to("ada@acme.example").await[0];
+    let (text, html) = (mail["text"].as_str().unwrap(), mail["html"].as_str().unwrap());
+    assert!(text.contains("https://app.callaro.example/confirm#"), "{text}");
+    assert!(!text.contains("evil.example") && !html.contains("evil.example"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn looking_at_a_link_changes_nothing_however_often_it_is_done() {
     let world = World::start().await;
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;

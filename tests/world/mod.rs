@@ -55,6 +55,11 @@ impl World {
         World::with(Options { functions, ..Options::ephemeral() }).await
     }
 
+    /// A fresh stack in this process whose deployer has a console.
+    pub async fn with_console(url: &str) -> World {
+        World::with(Options { console_url: Some(url.to_owned()), ..Options::ephemeral() }).await
+    }
+
     async fn on(target: Target) -> World {
         World::with(Options { target, ..Options::ephemeral() }).await
     }
