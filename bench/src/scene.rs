@@ -5,15 +5,26 @@ use crate::request::Request;
 use common::app::Observation;
 use local::{Options, Stack, Target};
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub const PASSWORD: &str = "violet harbour tin sparrow";
 
+/// How many addresses of this machine the requests come from.
+const SOURCES: u8 = 8;
+
+fn client_at(source: u8) -> Result<reqwest::Client> {
+    let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, source));
+    Ok(reqwest::Client::builder().local_address(address).build()?)
+}
+
 pub struct Scene {
     pub stack: Stack,
-    client: reqwest::Client,
+    /// Several sources, in turn: one may ask for 50 sign-ups an hour.
+    clients: Vec<reqwest::Client>,
+    turn: AtomicUsize,
     observed: Arc<Mutex<Vec<Observation>>>,
     numbers: AtomicU32,
 }
@@ -46,7 +57,8 @@ impl Scene {
             ..Options::ephemeral()
         };
         let stack = Stack::start(options).await?;
-        Ok(Scene { stack, client: reqwest::Client::new(), observed, numbers: AtomicU32::new(0) })
+        let clients = (1..=SOURCES).map(client_at).collect::<Result<_>>()?;
+        Ok(Scene { stack, clients, turn: AtomicUsize::new(0), observed, numbers: AtomicU32::new(0) })
     }
 
     /// What functions in this process did to the table since this was last asked.
@@ -66,7 +78,8 @@ impl Scene {
 
     /// Sends a request that has to succeed.
     pub async fn send(&self, request: &Request) -> Result<Answer> {
-        let sent = request.over_http(&self.client, self.stack.url())?;
+        let client = &self.clients[self.turn.fetch_add(1, Ordering::Relaxed) % self.clients.len()];
+        let sent = request.over_http(client, self.stack.url())?;
         let started = Instant::now();
         let response = sent.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

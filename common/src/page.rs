@@ -7,15 +7,22 @@ use base64::engine::general_purpose::STANDARD;
 use http::header;
 use sha2::{Digest, Sha256};
 
+/// What all linked pages share, put where a page names it.
+const SHARED: [(&str, &str); 2] = [
+    ("/* linked.css */", include_str!("../pages/linked.css")),
+    ("/* linked.js */", include_str!("../pages/linked.js")),
+];
+
 /// Serves a page whose only script and only style are inline and without attributes.
 ///
 /// The policy allows just these two, by hash (CSP Level 3 §2.3.1), and calls to our own origin; the token in the link's
 /// fragment never reaches a referrer.
-pub fn page(html: &'static str) -> Result<Reply<Html>> {
+pub fn page(html: &str) -> Result<Reply<Html>> {
+    let html = SHARED.iter().fold(html.to_owned(), |html, (place, shared)| html.replace(place, shared));
     let policy = format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hash_of(html, "script")?,
-        hash_of(html, "style")?,
+        hash_of(&html, "script")?,
+        hash_of(&html, "style")?,
     );
     Ok(Reply::from(Html(html))
         .header(header::CONTENT_SECURITY_POLICY, policy)

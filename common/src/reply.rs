@@ -78,7 +78,7 @@ impl Output for NoContent {
 }
 
 /// A page for people.
-pub struct Html(pub &'static str);
+pub struct Html(pub String);
 
 impl Output for Html {
     fn content(_: &mut SchemaGenerator) -> Content {
@@ -86,7 +86,7 @@ impl Output for Html {
     }
 
     fn encode(self) -> Result<(Body, Option<&'static str>)> {
-        Ok((Body::Text(self.0.to_owned()), Some("text/html; charset=utf-8")))
+        Ok((Body::Text(self.0), Some("text/html; charset=utf-8")))
     }
 }
 
