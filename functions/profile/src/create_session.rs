@@ -72,8 +72,9 @@ impl Route for CreateSession {
 
     async fn handle(cx: &Cx, _: Nobody, input: Input) -> Result<Reply<SignedIn>> {
         let attempt = FAILED_SIGN_INS.act(&input.email, cx.source(), cx.now());
-        attempt.take(cx.store().transaction(), TOO_MANY).commit().await?;
-        let account = account_of(cx, &input.email).await?;
+        // Side by side: what counts is that the count stands before the password is looked at.
+        let counted = attempt.take(cx.store().transaction(), TOO_MANY).commit();
+        let ((), account) = futures::try_join!(counted, account_of(cx, &input.email))?;
         let hash = account.as_ref().map(|(_, credential)| credential.password_hash.as_str());
         let matches = password::verify(&input.password, hash)?;
         let (user, _) = account.filter(|_| matches).ok_or_else(failed)?;
