@@ -606,16 +606,10 @@ impl Transaction {
 
     /// Puts `next` over `read`, if that is still what is there.
     pub fn replace<T: Item>(self, read: &Stored<T>, next: &T, refusal: Problem) -> Transaction {
-        self.replace_if(read, next, Guard::default(), refusal)
-    }
-
-    /// As [`replace`](Self::replace), and `guard` holds too.
-    pub fn replace_if<T: Item>(self, read: &Stored<T>, next: &T, guard: Guard, refusal: Problem) -> Transaction {
         let pk = next.key().pk;
-        let mut guards = Guard::version(read.version);
-        guards.clauses.extend(guard.clauses);
         let version = read.version + 1;
-        self.add(Access::Replace(T::KIND), &pk, refusal, |table| put(table, encode(next, version)?, guards))
+        let unchanged = Guard::version(read.version);
+        self.add(Access::Replace(T::KIND), &pk, refusal, |table| put(table, encode(next, version)?, unchanged))
     }
 
     /// Changes attributes in place, where `guard` holds. The version stays: counters are nobody's `ETag`.

@@ -8,7 +8,7 @@ use crate::id::{InviteId, OutboxId, TenantId, UserId};
 use crate::role::Role;
 use crate::text::{CompanyName, Note};
 use crate::time_zone::TimeZoneName;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -88,7 +88,16 @@ pub enum NextStep {
     Nothing,
 }
 
+/// How long a row is kept, to look into.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 impl Outbox {
+    /// A mail to be sent.
+    pub fn new(id: OutboxId, owner: Owner, to: Email, message: Message, now: Timestamp) -> Outbox {
+        let swept_at = now.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
+        Outbox { id, owner, to, message, state: SendState::Pending, created_at: now, swept_at }
+    }
+
     pub fn next_step(&self, now: Timestamp) -> NextStep {
         match &self.state {
             SendState::Pending => NextStep::Send,

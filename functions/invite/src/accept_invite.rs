@@ -4,9 +4,10 @@
 //! once, the invite's own item lets one through.
 
 use crate::invite_link::{self, OpenLink};
+use common::auth::account::NewAccount;
 use common::auth::caller::{Auth, SignedIn, Visitor};
 use common::auth::password::Password;
-use common::auth::session::{self, AccessGrant, NewSession};
+use common::auth::session::{self, AccessGrant};
 use common::auth::token::TokenKind;
 use common::error::{Code, Problem, Result};
 use common::function::Function;
@@ -22,7 +23,6 @@ use domain::member::{InvitedBy, Member, MemberStatus};
 use domain::role::Role;
 use domain::tenant::{Accepted, AdminChange, AdminsChanged};
 use domain::text::DisplayName;
-use domain::user::{Credential, EmailOwner, User};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -104,25 +104,13 @@ async fn join_as_new_person(cx: &Cx, link: OpenLink, input: Input) -> Result<Rep
     let OpenLink { invite, tenant, .. } = link;
     password.require_strong(&own_words(&invite.email, input.display_name.as_ref(), &tenant.company_name))?;
 
-    let user = User {
-        id: UserId::from_uuid(cx.new_id()?),
-        email: invite.email.clone(),
-        display_name: input.display_name,
-        time_zone: None,
-        created_at: cx.now(),
-    };
-    let credential = Credential { user: user.id, password_hash: password.hash()?, changed_at: cx.now() };
-    let owner = EmailOwner { email: invite.email.clone(), user: user.id };
-    let session = NewSession::new(user.id, cx.now())?;
-    let transaction = admit(cx, &invite, user.id)?
-        .create(&owner, sign_in_required())
-        .create(&user, Problem::try_again())
-        .create(&credential, Problem::try_again());
-    session.create_in(transaction).commit().await?;
+    let account = NewAccount::new(cx, &invite.email, input.display_name, &password)?;
+    let admitted = admit(cx, &invite, account.user.id)?;
+    account.create_in(admitted, sign_in_required()).commit().await?;
 
-    let (grant, cookie) = session.grant(cx)?;
-    let joined = Joined { user: (&user).into(), tenant: TenantView::from(&tenant), role: invite.role, grant };
-    Ok(Reply::from(joined).cookie(cookie))
+    let (grant, cookie) = account.session.grant(cx)?;
+    let user = (&account.user).into();
+    Ok(Reply::from(Joined { user, tenant: (&tenant).into(), role: invite.role, grant }).cookie(cookie))
 }
 
 async fn join(cx: &Cx, link: OpenLink, caller: SignedIn) -> Result<Reply<Joined>> {

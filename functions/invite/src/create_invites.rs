@@ -14,7 +14,7 @@ use domain::audit::Action;
 use domain::email::Email;
 use domain::id::{InviteId, OutboxId, UserId};
 use domain::invite::{DEFAULT_EXPIRY_DAYS, Delivery, Invite, InviteStatus, MAX_ROWS, expiry};
-use domain::outbox::{InviteMail, Message, Outbox, Owner, SendState};
+use domain::outbox::{InviteMail, Message, Outbox, Owner};
 use domain::role::{Permission, Role};
 use domain::tenant::Tenant;
 use domain::text::Note;
@@ -32,8 +32,6 @@ pub struct CreateInvites;
 const SIDE_BY_SIDE: usize = 8;
 /// How often a row is tried whose address changes hands meanwhile.
 const TRIES: usize = 3;
-/// How long the mail's row is kept, to look into.
-const ROW_DAYS: i64 = 30;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -344,15 +342,13 @@ impl<'a> Desk<'a> {
             created_at: cx.now(),
             expires_at: expiry(cx.now(), self.days),
         };
-        let row = Outbox {
-            id: mail,
-            owner: Owner::Tenant(tenant),
-            to: wanted.email.clone(),
-            message: Message::Invite(Box::new(self.words(&invite))),
-            state: SendState::Pending,
-            created_at: cx.now(),
-            swept_at: expiry(cx.now(), ROW_DAYS),
-        };
+        let row = Outbox::new(
+            mail,
+            Owner::Tenant(tenant),
+            wanted.email.clone(),
+            Message::Invite(Box::new(self.words(&invite))),
+            cx.now(),
+        );
         Ok((invite, row))
     }
 

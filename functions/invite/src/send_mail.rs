@@ -53,22 +53,7 @@ async fn deliver(cx: &TriggerCx, record: &Record) -> Result<()> {
         return Err(Problem::internal("an outbox row with a key that is not one"));
     };
     // A row that is not there any more has been swept: it was sent or given up long ago.
-    let Some(row) = cx.store().get(keys::outbox(&owner, id)).await? else {
-        return Ok(());
-    };
-    match row.next_step(cx.now()) {
-        NextStep::Nothing => Ok(()),
-        NextStep::Send => send(cx, row).await,
-        NextStep::WaitUntil(until) => {
-            cx.wait_until(until, LEASE).await;
-            take_over(cx, &owner, id).await
-        }
-    }
-}
-
-/// Sends what a sender that is gone left behind, or finds that it was not gone.
-async fn take_over(cx: &TriggerCx, owner: &Owner, id: OutboxId) -> Result<()> {
-    let Some(row) = cx.store().get(keys::outbox(owner, id)).await? else {
+    let Some(row) = read_when_free(cx, &owner, id).await? else {
         return Ok(());
     };
     match row.next_step(cx.now()) {
@@ -76,6 +61,16 @@ async fn take_over(cx: &TriggerCx, owner: &Owner, id: OutboxId) -> Result<()> {
         NextStep::Send => send(cx, row).await,
         NextStep::WaitUntil(_) => Err(Problem::try_again()),
     }
+}
+
+/// The row; where somebody holds its lease, the row once that is over.
+async fn read_when_free(cx: &TriggerCx, owner: &Owner, id: OutboxId) -> Result<Option<Stored<Outbox>>> {
+    let row = cx.store().get(keys::outbox(owner, id)).await?;
+    let Some(NextStep::WaitUntil(until)) = row.as_ref().map(|row| row.next_step(cx.now())) else {
+        return Ok(row);
+    };
+    cx.wait_until(until, LEASE).await;
+    cx.store().get(keys::outbox(owner, id)).await
 }
 
 fn owner_of(record: &Record) -> Option<Owner> {

@@ -1,8 +1,9 @@
 //! `POST /v1/sign-ups/confirm`: the link was followed: user, tenant and first admin come to be, in one transaction.
 
+use common::auth::account::NewAccount;
 use common::auth::caller::{Auth, Nobody};
 use common::auth::password::Password;
-use common::auth::session::{AccessGrant, NewSession};
+use common::auth::session::AccessGrant;
 use common::auth::token::{Rejected, SignUpClaims, TokenKind};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
@@ -19,7 +20,6 @@ use domain::member::{Member, MemberStatus};
 use domain::role::Role;
 use domain::tenant::{Counters, Mark, Tenant};
 use domain::text::DisplayName;
-use domain::user::{Credential, EmailOwner, User};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -80,32 +80,23 @@ impl Route for ConfirmSignUp {
         let claims = cx.verify::<SignUpClaims>(&input.token).map_err(rejected)?.claims;
         input.password.require_strong(&own_words(&claims.email, input.display_name.as_ref(), &claims.company_name))?;
 
-        let user = new_user(cx, &claims, input.display_name)?;
-        let credential = Credential { user: user.id, password_hash: input.password.hash()?, changed_at: cx.now() };
-        let owner = EmailOwner { email: claims.email.clone(), user: user.id };
-        let session = NewSession::new(user.id, cx.now())?;
+        let account = NewAccount::new(cx, &claims.email, input.display_name, &input.password)?;
+        let user = &account.user;
         let workspace = Workspace::new(cx, claims, user.id)?;
+        let tenant = &workspace.tenant;
 
-        let transaction = cx
-            .store()
-            .transaction()
-            .create(&owner, used())
-            .create(&user, Problem::try_again())
-            .create(&credential, Problem::try_again())
-            .create(&workspace.tenant, Problem::try_again())
+        let transaction = account
+            .create_in(cx.store().transaction(), used())
+            .create(tenant, Problem::try_again())
             .create(&workspace.counters, Problem::try_again())
             .create(&workspace.member, Problem::try_again())
             .create(&workspace.billing, Problem::try_again())
             .create(&workspace.checklist(cx), Problem::try_again())
-            .create(
-                &cx.audit(workspace.tenant.id, user.id, Action::TenantCreated, workspace.tenant.id)?,
-                Problem::try_again(),
-            );
-        session.create_in(transaction).commit().await?;
+            .create(&cx.audit(tenant.id, user.id, Action::TenantCreated, tenant.id)?, Problem::try_again());
+        transaction.commit().await?;
 
-        let (grant, cookie) = session.grant(cx)?;
-        let signed_up = SignedUp { user: (&user).into(), tenant: (&workspace.tenant).into(), grant };
-        Ok(Reply::from(signed_up).cookie(cookie))
+        let (grant, cookie) = account.session.grant(cx)?;
+        Ok(Reply::from(SignedUp { user: user.into(), tenant: tenant.into(), grant }).cookie(cookie))
     }
 }
 
@@ -145,11 +136,6 @@ impl Workspace {
             Facts { tenant: &self.tenant, counters: &self.counters, billing: &self.billing, last_open_invite: None };
         checklist::fold(facts, None, cx.now())
     }
-}
-
-fn new_user(cx: &Cx, claims: &SignUpClaims, display_name: Option<DisplayName>) -> Result<User> {
-    let id = UserId::from_uuid(cx.new_id()?);
-    Ok(User { id, email: claims.email.clone(), display_name, time_zone: None, created_at: cx.now() })
 }
 
 fn rejected(rejected: Rejected) -> Problem {

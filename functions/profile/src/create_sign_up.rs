@@ -14,7 +14,7 @@ use common::store::{self, Access};
 use domain::Timestamp;
 use domain::email::Email;
 use domain::id::OutboxId;
-use domain::outbox::{Message, Outbox, Owner, SendState, SignUpMail};
+use domain::outbox::{Message, Outbox, Owner, SignUpMail};
 use domain::text::CompanyName;
 use domain::time_zone::TimeZoneName;
 use jiff::SignedDuration;
@@ -28,8 +28,6 @@ pub struct CreateSignUp;
 
 /// How long the link is good.
 const LINK_HOURS: i64 = 24;
-/// How long the mail's row is kept, to look into.
-const ROW_DAYS: i64 = 30;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,15 +73,13 @@ impl Route for CreateSignUp {
                 expires_at: after_hours(cx.now(), LINK_HOURS),
             }),
         };
-        let row = Outbox {
-            id: OutboxId::from_uuid(cx.new_id()?),
-            owner: Owner::Email(input.email.clone()),
-            to: input.email.clone(),
+        let row = Outbox::new(
+            OutboxId::from_uuid(cx.new_id()?),
+            Owner::Email(input.email.clone()),
+            input.email.clone(),
             message,
-            state: SendState::Pending,
-            created_at: cx.now(),
-            swept_at: after_hours(cx.now(), 24 * ROW_DAYS),
-        };
+            cx.now(),
+        );
         let transaction = cx.store().transaction().create(&row, Problem::try_again());
         let sent = SIGN_UP_MAILS.act(&input.email, cx.source(), cx.now()).take(transaction, "").commit().await;
         // An address that was written to often enough gets no more mail, a source that asked often enough causes no more, and
