@@ -2,9 +2,8 @@
 
 use crate::auth::token::{TokenKeys, TokenKind};
 use crate::clock::Clock;
-use crate::config::{self, Config, ConfigError, Lookup};
+use crate::config::{AwsAccount, Config, ConfigError, Lookup};
 use crate::store::Tally;
-use aws_credential_types::Credentials;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -34,35 +33,6 @@ pub struct App {
     /// The mail client. Not typed here: a binary that never sends then never links it.
     pub(crate) mail_client: OnceLock<Box<dyn Any + Send + Sync>>,
     pub(crate) observer: Option<Observer>,
-}
-
-/// Where AWS is, and who we are there.
-///
-/// Read from the variables that the Lambda runtime sets. No `aws-config`: it would link STS and profile parsing into every
-/// binary, for what three variables say (docs/decisions/0003-binaries.md).
-#[derive(Clone)]
-pub(crate) struct AwsAccount {
-    pub region: String,
-    pub credentials: Credentials,
-    pub dynamodb_endpoint: Option<String>,
-    pub sesv2_endpoint: Option<String>,
-}
-
-impl AwsAccount {
-    fn from(lookup: Lookup<'_>) -> Result<AwsAccount, ConfigError> {
-        Ok(AwsAccount {
-            region: config::required(lookup, config::AWS_REGION, "an AWS region, like eu-central-1")?,
-            credentials: Credentials::new(
-                config::required(lookup, "AWS_ACCESS_KEY_ID", "an AWS access key id")?,
-                config::required(lookup, "AWS_SECRET_ACCESS_KEY", "an AWS secret access key")?,
-                lookup("AWS_SESSION_TOKEN").filter(|token| !token.is_empty()),
-                None,
-                "environment",
-            ),
-            dynamodb_endpoint: lookup(config::AWS_ENDPOINT_URL_DYNAMODB),
-            sesv2_endpoint: lookup(config::AWS_ENDPOINT_URL_SESV2),
-        })
-    }
 }
 
 impl App {
@@ -95,7 +65,7 @@ fn dynamo_client(aws: &AwsAccount, http: &SharedHttpClient) -> aws_sdk_dynamodb:
 
 /// An HTTPS client that trusts the roots AWS's endpoints chain to, and no others: loading the system's whole store costs
 /// more than the rest of a cold start (<https://www.amazontrust.com/repository/>).
-fn http_client() -> Result<SharedHttpClient, ConfigError> {
+pub(crate) fn http_client() -> Result<SharedHttpClient, ConfigError> {
     let roots =
         TrustStore::empty().with_pem_certificate(include_bytes!("../certs/amazon-trust-services.pem").as_slice());
     let tls = TlsContext::builder().with_trust_store(roots).build();

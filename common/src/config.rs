@@ -3,6 +3,7 @@
 //! A function that lacks something it needs ends at once and says which variable, and what it should hold.
 
 use crate::error::Problem;
+use aws_credential_types::Credentials;
 use http::Uri;
 
 /// What is wrong with the environment.
@@ -27,10 +28,12 @@ pub const TABLE_NAME: &str = "TABLE_NAME";
 pub const PUBLIC_URL: &str = "PUBLIC_URL";
 pub const CONSOLE_URL: &str = "CONSOLE_URL";
 pub const MAIL_FROM: &str = "MAIL_FROM";
+pub const MAIL_CONFIGURATION_SET: &str = "MAIL_CONFIGURATION_SET";
 pub const VERIFYING_KEYS: &str = "VERIFYING_KEYS";
 pub const AWS_REGION: &str = "AWS_REGION";
 pub const AWS_ENDPOINT_URL_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 pub const AWS_ENDPOINT_URL_SESV2: &str = "AWS_ENDPOINT_URL_SESV2";
+pub const AWS_ENDPOINT_URL_SSM: &str = "AWS_ENDPOINT_URL_SSM";
 
 /// Settings that are plain values.
 #[derive(Debug, Clone)]
@@ -42,6 +45,8 @@ pub struct Config {
     pub console_url: String,
     /// The sender of all mail, a bare address or `Name <address>`.
     pub mail_from: String,
+    /// The SES configuration set that publishes what becomes of mail. Without one nothing is heard of it.
+    pub mail_configuration_set: Option<String>,
 }
 
 impl Config {
@@ -56,6 +61,7 @@ impl Config {
             public_url,
             console_url,
             mail_from: required(lookup, MAIL_FROM, "the sender of mail, like Callaro <no-reply@example.com>")?,
+            mail_configuration_set: lookup(MAIL_CONFIGURATION_SET).filter(|value| !value.is_empty()),
         })
     }
 }
@@ -79,6 +85,37 @@ fn url(lookup: Lookup<'_>, variable: &'static str) -> Result<String, ConfigError
     match is_origin {
         true => Ok(value.to_owned()),
         false => Err(ConfigError { variable, what: "is not a URL we can build links with", expected }),
+    }
+}
+
+/// Where AWS is, and who we are there.
+///
+/// Read from the variables that the Lambda runtime sets. No `aws-config`: it would link STS and profile parsing into every
+/// binary, for what three variables say (docs/decisions/0003-binaries.md).
+#[derive(Clone)]
+pub(crate) struct AwsAccount {
+    pub region: String,
+    pub credentials: Credentials,
+    pub dynamodb_endpoint: Option<String>,
+    pub sesv2_endpoint: Option<String>,
+    pub ssm_endpoint: Option<String>,
+}
+
+impl AwsAccount {
+    pub(crate) fn from(lookup: Lookup<'_>) -> Result<AwsAccount, ConfigError> {
+        Ok(AwsAccount {
+            region: required(lookup, AWS_REGION, "an AWS region, like eu-central-1")?,
+            credentials: Credentials::new(
+                required(lookup, "AWS_ACCESS_KEY_ID", "an AWS access key id")?,
+                required(lookup, "AWS_SECRET_ACCESS_KEY", "an AWS secret access key")?,
+                lookup("AWS_SESSION_TOKEN").filter(|token| !token.is_empty()),
+                None,
+                "environment",
+            ),
+            dynamodb_endpoint: lookup(AWS_ENDPOINT_URL_DYNAMODB),
+            sesv2_endpoint: lookup(AWS_ENDPOINT_URL_SESV2),
+            ssm_endpoint: lookup(AWS_ENDPOINT_URL_SSM),
+        })
     }
 }
 

@@ -7,8 +7,10 @@ use crate::app::App;
 use crate::auth::caller::{Auth, Caller};
 use crate::auth::token::TokenKind;
 use crate::error::Code;
+use crate::feedback::{self, FeedbackTrigger};
 use crate::reply::Content;
 use crate::route::{Method, Route};
+use crate::signing_keys::{self, Fetch};
 use crate::store::Access;
 use crate::trigger::{Listen, Patience, StreamTrigger};
 use futures::future::BoxFuture;
@@ -17,6 +19,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub struct Function {
     /// Binary, Lambda function and OpenAPI operation id.
@@ -27,6 +30,8 @@ pub struct Function {
     access: [&'static [Access]; 2],
     /// The kinds of token it signs, hence the private keys it may read.
     pub signs: &'static [TokenKind],
+    /// How it comes by those.
+    pub signing_keys: Fetch,
     pub memory_mb: u32,
     pub source: Source,
 }
@@ -35,6 +40,8 @@ pub struct Function {
 pub enum Source {
     Http(Http),
     Stream(Stream),
+    /// What becomes of mail, from SES by way of EventBridge.
+    Feedback(Feedback),
 }
 
 pub struct Http {
@@ -55,8 +62,15 @@ pub struct Stream {
     pub batch_size: u32,
     pub parallelization: u32,
     pub patience: Patience,
-    pub run: fn(Arc<App>, Value) -> BoxFuture<'static, Result<Value, String>>,
+    pub run: Run,
 }
+
+pub struct Feedback {
+    pub run: Run,
+}
+
+/// Runs a trigger on what its source hands over.
+pub type Run = fn(Arc<App>, Value) -> BoxFuture<'static, Result<Value, String>>;
 
 impl Function {
     pub const fn route<R: Route>() -> Function {
@@ -69,6 +83,7 @@ impl Function {
             summary: R::SUMMARY,
             access: [R::ACCESS, R::AUTH.access()],
             signs: R::SIGNS,
+            signing_keys: signing_keys::fetch_for(R::SIGNS),
             memory_mb: R::MEMORY_MB,
             source: Source::Http(Http {
                 method: R::METHOD,
@@ -90,6 +105,7 @@ impl Function {
             summary: T::SUMMARY,
             access: [T::ACCESS, &[]],
             signs: T::SIGNS,
+            signing_keys: signing_keys::fetch_for(T::SIGNS),
             memory_mb: T::MEMORY_MB,
             source: Source::Stream(Stream {
                 listens: T::LISTENS,
@@ -101,6 +117,27 @@ impl Function {
         }
     }
 
+    pub const fn feedback<T: FeedbackTrigger>() -> Function {
+        Function {
+            name: T::NAME,
+            summary: T::SUMMARY,
+            access: [T::ACCESS, &[]],
+            signs: &[],
+            signing_keys: signing_keys::fetch_for(&[]),
+            memory_mb: T::MEMORY_MB,
+            source: Source::Feedback(Feedback { run: feedback::run::<T> }),
+        }
+    }
+
+    /// How long it may take. A route less than an HTTP API waits for it, which is thirty seconds
+    /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
+    pub const fn timeout(&self) -> Duration {
+        match self.source {
+            Source::Http(_) => Duration::from_secs(29),
+            Source::Stream(_) | Source::Feedback(_) => Duration::from_secs(60),
+        }
+    }
+
     /// All that it may do to the table.
     pub fn access(&self) -> BTreeSet<Access> {
         self.access.iter().copied().flatten().copied().collect()
@@ -109,14 +146,22 @@ impl Function {
     pub fn http(&self) -> Option<&Http> {
         match &self.source {
             Source::Http(http) => Some(http),
-            Source::Stream(_) => None,
+            Source::Stream(_) | Source::Feedback(_) => None,
         }
     }
 
     pub fn stream_source(&self) -> Option<&Stream> {
         match &self.source {
             Source::Stream(stream) => Some(stream),
-            Source::Http(_) => None,
+            Source::Http(_) | Source::Feedback(_) => None,
+        }
+    }
+
+    /// What runs it on one event, if that is what it is run by.
+    pub fn event_source(&self) -> Option<Run> {
+        match &self.source {
+            Source::Feedback(feedback) => Some(feedback.run),
+            Source::Http(_) | Source::Stream(_) => None,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config;
-use crate::function::{Function, Http, Source, Stream};
+use crate::config::{self, ConfigError};
+use crate::function::{Function, Http, Run, Source};
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::{Request, service_fn};
 use serde_json::Value;
@@ -14,13 +14,6 @@ use std::sync::Arc;
 /// Runs `function` until Lambda ends the process. A function without its configuration ends at once, saying what it lacks.
 pub fn main(function: &'static Function) -> ExitCode {
     start_log();
-    let app = match App::from(&config::process_environment, function.signs, Clock::system()) {
-        Ok(app) => Arc::new(app),
-        Err(error) => {
-            eprintln!("{} cannot start: {error}", function.name);
-            return ExitCode::from(78); // EX_CONFIG of sysexits.h
-        }
-    };
     // One event at a time is all a Lambda environment gets: one thread does, and starts sooner.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -29,10 +22,18 @@ pub fn main(function: &'static Function) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let app = match runtime.block_on(app(function)) {
+        Ok(app) => Arc::new(app),
+        Err(error) => {
+            eprintln!("{} cannot start: {error}", function.name);
+            return ExitCode::from(78); // EX_CONFIG of sysexits.h
+        }
+    };
     let outcome = runtime.block_on(async {
         match &function.source {
             Source::Http(http) => serve(app, http).await,
-            Source::Stream(stream) => run(app, stream).await,
+            Source::Stream(stream) => run(app, stream.run).await,
+            Source::Feedback(feedback) => run(app, feedback.run).await,
         }
     });
     match outcome {
@@ -59,6 +60,13 @@ fn start_log() {
         .init();
 }
 
+/// What the environment says, and the private keys that it only names.
+async fn app(function: &'static Function) -> Result<App, ConfigError> {
+    let keys = (function.signing_keys)(&config::process_environment, function.signs).await?;
+    let lookup = |variable: &str| keys.get(variable).cloned().or_else(|| config::process_environment(variable));
+    App::from(&lookup, function.signs, Clock::system())
+}
+
 async fn serve(app: Arc<App>, http: &'static Http) -> Result<(), lambda_http::Error> {
     let handler = service_fn(move |request: Request| {
         let answer = (http.serve)(app.clone(), request);
@@ -67,7 +75,7 @@ async fn serve(app: Arc<App>, http: &'static Http) -> Result<(), lambda_http::Er
     lambda_http::run(handler).await
 }
 
-async fn run(app: Arc<App>, stream: &'static Stream) -> Result<(), lambda_http::Error> {
-    let handler = lambda_runtime::service_fn(move |event: LambdaEvent<Value>| (stream.run)(app.clone(), event.payload));
+async fn run(app: Arc<App>, trigger: Run) -> Result<(), lambda_http::Error> {
+    let handler = lambda_runtime::service_fn(move |event: LambdaEvent<Value>| trigger(app.clone(), event.payload));
     lambda_runtime::run(handler).await
 }

@@ -2,11 +2,12 @@
 
 use crate::auth::token::{InviteClaims, SignUpClaims};
 use crate::error::{Problem, Result};
+use crate::feedback::MailTags;
 use crate::trigger::TriggerCx;
 use askama::Template;
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as SesMessage};
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as SesMessage, MessageTag};
 use domain::Timestamp;
 use domain::outbox::{InviteMail, Message, Outbox, SignUpMail};
 use domain::time_zone::TimeZoneName;
@@ -150,11 +151,15 @@ pub async fn send(cx: &TriggerCx, row: &Outbox, mail: &Mail) -> Result<Sent> {
     let text = |data: &str| Content::builder().data(data).charset("UTF-8").build().map_err(Problem::internal);
     let body = Body::builder().text(text(&mail.text)?).html(text(&mail.html)?).build();
     let message = SesMessage::builder().subject(text(&mail.subject)?).body(body).build();
+    let tag = |(name, value)| MessageTag::builder().name(name).value(value).build().map_err(Problem::internal);
+    let tags: Vec<_> = MailTags::of(row).into_iter().flat_map(MailTags::pairs).map(tag).collect::<Result<_>>()?;
     let sent = client(cx)
         .send_email()
         .from_email_address(&cx.app.config.mail_from)
         .destination(Destination::builder().to_addresses(row.to.envelope()).build())
         .content(EmailContent::builder().simple(message).build())
+        .set_configuration_set_name(cx.app.config.mail_configuration_set.clone())
+        .set_email_tags(Some(tags).filter(|tags| !tags.is_empty()))
         .send()
         .await;
     Ok(match sent {

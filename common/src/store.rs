@@ -29,8 +29,10 @@ pub(crate) type Attributes = HashMap<String, AttributeValue>;
 /// time and the deployment template grants just this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Access {
-    /// Read by key.
+    /// Read by key, alone or in a snapshot.
     Get(Kind),
+    /// Read by key together with others. Apart from [`Access::Get`] because AWS grants it apart: `dynamodb:BatchGetItem`.
+    BatchGet(Kind),
     /// Read a range of one partition.
     Query(Kind),
     /// Read through the index `gsi1`.
@@ -177,7 +179,7 @@ impl Store {
     pub async fn get_all<K: Keys>(&self, wanted: K) -> Result<K::Items> {
         let raw = wanted.raw();
         for key in &raw {
-            self.permit(Access::Get(key.kind), &key.pk)?;
+            self.permit(Access::BatchGet(key.kind), &key.pk)?;
         }
         let found = self.batch_get(&raw).await?;
         K::decode(raw.iter().map(|key| found.get(&key.id()).cloned()))
@@ -187,7 +189,7 @@ impl Store {
     pub async fn get_each<T: Item>(&self, wanted: &[Key<T>]) -> Result<Vec<Option<Stored<T>>>> {
         let raw: Vec<_> = wanted.iter().map(RawKey::of).collect();
         for key in &raw {
-            self.permit(Access::Get(T::KIND), &key.pk)?;
+            self.permit(Access::BatchGet(T::KIND), &key.pk)?;
         }
         let found = self.batch_get(&raw).await?;
         raw.iter().map(|key| found.get(&key.id()).cloned().map(decode).transpose()).collect()

@@ -67,7 +67,11 @@ impl Listen {
             Access::Create(kind) => (kind, Event::Insert),
             Access::Replace(kind) | Access::Update(kind) => (kind, Event::Modify),
             Access::Delete(kind) => (kind, Event::Remove),
-            Access::Get(_) | Access::Query(_) | Access::QueryIndex(_) | Access::Check(_) => return false,
+            Access::Get(_)
+            | Access::BatchGet(_)
+            | Access::Query(_)
+            | Access::QueryIndex(_)
+            | Access::Check(_) => return false,
         };
         self.kinds.contains(&kind) && self.events.contains(&event)
     }
@@ -123,10 +127,20 @@ impl Failures {
 pub struct TriggerCx {
     pub(crate) app: Arc<App>,
     store: Store,
+    function: &'static str,
     signs: &'static [TokenKind],
 }
 
 impl TriggerCx {
+    pub(crate) fn new(
+        app: Arc<App>,
+        function: &'static str,
+        access: &'static [Access],
+        signs: &'static [TokenKind],
+    ) -> TriggerCx {
+        TriggerCx { store: Store::new(&app, function, [access, &[]]), app, function, signs }
+    }
+
     pub fn store(&self) -> &Store {
         &self.store
     }
@@ -154,6 +168,19 @@ impl TriggerCx {
         }
         self.app.keys.sign(claims, jti, self.now(), expires_at)
     }
+
+    /// One line in the log, and one word to whoever watches.
+    pub(crate) fn report(&self, records: usize, failed: usize, started: Instant) {
+        let tally = self.store.meter().tally();
+        let took = started.elapsed();
+        let (calls, capacity_units, millis) = (tally.calls, tally.capacity_units, took.as_secs_f64() * 1000.0);
+        let function = self.function;
+        tracing::info!(function, records, failed, calls, capacity_units, millis, "processed");
+        if let Some(observer) = &self.app.observer {
+            let status = if failed == 0 { 200 } else { 500 };
+            observer(Observation { function, status, tally, took });
+        }
+    }
 }
 
 /// Runs a trigger on one batch, as the event source mapping hands it over.
@@ -164,10 +191,9 @@ pub(crate) fn run<T: StreamTrigger>(app: Arc<App>, event: Value) -> BoxFuture<'s
             serde_json::from_value(event).map_err(|error| format!("not a batch of records: {error}"))?;
         let sequences: Vec<_> = raw.records.iter().map(|record| record.dynamodb.sequence_number.clone()).collect();
         let records: Vec<_> = raw.records.into_iter().filter_map(known).collect();
-        let store = Store::new(&app, T::NAME, [T::ACCESS, &[]]);
-        let cx = TriggerCx { app, store, signs: T::SIGNS };
+        let cx = TriggerCx::new(app, T::NAME, T::ACCESS, T::SIGNS);
         let failures = T::handle(&cx, &records).await;
-        report::<T>(&cx, records.len(), failures.0.len(), started);
+        cx.report(records.len(), failures.0.len(), started);
         Ok(response(&sequences, &failures))
     }
     .boxed()
@@ -188,17 +214,6 @@ fn response(sequences: &[String], failures: &Failures) -> Value {
     let first = sequences.iter().find(|sequence| failures.0.contains(*sequence));
     let failures: Vec<_> = first.into_iter().map(|sequence| json!({ "itemIdentifier": sequence })).collect();
     json!({ "batchItemFailures": failures })
-}
-
-fn report<T: StreamTrigger>(cx: &TriggerCx, records: usize, failed: usize, started: Instant) {
-    let tally = cx.store.meter().tally();
-    let took = started.elapsed();
-    let (calls, capacity_units, millis) = (tally.calls, tally.capacity_units, took.as_secs_f64() * 1000.0);
-    tracing::info!(function = T::NAME, records, failed, calls, capacity_units, millis, "processed");
-    if let Some(observer) = &cx.app.observer {
-        let status = if failed == 0 { 200 } else { 500 };
-        observer(Observation { function: T::NAME, status, tally, took });
-    }
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ use crate::text::Note;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use uuid::Uuid;
 
 /// How long an invite is good unless the inviter chooses otherwise.
@@ -60,8 +61,43 @@ pub enum Delivery {
     Queued,
     /// The mail service took it.
     Sent,
-    /// The mail service refused it for good.
+    /// The recipient's server took it.
+    Delivered,
+    /// It did not get there: the mail service refused it, or gave up. Another try may do.
     Failed,
+    /// There is no such mailbox, or it takes no mail from us: the address is wrong.
+    Bounced,
+    /// The recipient called it spam.
+    Complained,
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Delivery::Queued => "queued",
+            Delivery::Sent => "sent",
+            Delivery::Delivered => "delivered",
+            Delivery::Failed => "failed",
+            Delivery::Bounced => "bounced",
+            Delivery::Complained => "complained",
+        })
+    }
+}
+
+impl Delivery {
+    /// What is news to whoever knows `self` already: word of one mail comes late, twice, and out of order, and each may only replace
+    /// what it outranks. These are the ones that it may not.
+    pub fn outranked_by(self) -> &'static [Delivery] {
+        use Delivery::{Bounced, Complained, Delivered, Failed, Queued, Sent};
+        match self {
+            Queued => &[Sent, Delivered, Failed, Bounced, Complained],
+            Sent => &[Delivered, Failed, Bounced, Complained],
+            Delivered => &[Failed, Bounced, Complained],
+            Failed => &[Bounced, Complained],
+            Bounced => &[Complained],
+            Complained => &[],
+        }
+    }
 }
 
 impl Invite {

@@ -9,6 +9,7 @@ use common::function::Function;
 /// Where dynoxide says it is.
 const REGION: &str = "us-east-1";
 const MAIL_FROM: &str = "Callaro <no-reply@callaro.example>";
+const MAIL_CONFIGURATION_SET: &str = "callaro";
 
 /// The addresses of what functions talk to and talk about.
 pub(crate) struct Places {
@@ -36,6 +37,7 @@ impl Environment {
             (config::TABLE_NAME, table::NAME),
             (config::PUBLIC_URL, &places.public_url),
             (config::MAIL_FROM, MAIL_FROM),
+            (config::MAIL_CONFIGURATION_SET, MAIL_CONFIGURATION_SET),
             (config::VERIFYING_KEYS, &verifying),
             (config::AWS_REGION, REGION),
             // The stand-ins check no signature, but a request has to carry one.

@@ -178,6 +178,10 @@ fn trigger(function: &'static Function) -> Option<Trigger> {
         Source::Stream(stream) => {
             Some(Trigger { name: function.name, summary: function.summary, listens: in_words(stream.listens) })
         }
+        Source::Feedback(_) => {
+            let listens = "what becomes of mail".to_owned();
+            Some(Trigger { name: function.name, summary: function.summary, listens })
+        }
         Source::Http(_) => None,
     }
 }

@@ -6,7 +6,7 @@ use common::app::{App, Observer};
 use common::auth::token::TokenKind;
 use common::clock::Clock;
 use common::config::ConfigError;
-use common::function::{Function, Http, Source, Stream};
+use common::function::{Function, Http, Run, Source};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, LambdaEvent, Request, Service, service_fn};
 use serde_json::Value;
@@ -42,7 +42,8 @@ impl InProcess {
         };
         match &function.source {
             Source::Http(http) => answer(http, app, event).await,
-            Source::Stream(stream) => process(stream, app, event).await,
+            Source::Stream(stream) => process(stream.run, app, event).await,
+            Source::Feedback(feedback) => process(feedback.run, app, event).await,
         }
     }
 }
@@ -76,8 +77,8 @@ async fn answer(http: &'static Http, app: Arc<App>, event: Value) -> Result<Valu
     }
 }
 
-async fn process(stream: &'static Stream, app: Arc<App>, event: Value) -> Result<Value, InvokeError> {
-    (stream.run)(app, event).await.map_err(|message| failed("Error", message))
+async fn process(run: Run, app: Arc<App>, event: Value) -> Result<Value, InvokeError> {
+    run(app, event).await.map_err(|message| failed("Error", message))
 }
 
 fn failed(error_type: &str, message: String) -> InvokeError {

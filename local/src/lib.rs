@@ -13,6 +13,7 @@
 mod data;
 mod demo;
 mod environment;
+mod feedback;
 mod gateway;
 mod home;
 mod in_process;

@@ -7,21 +7,17 @@ use crate::start_error::StartError;
 use aws_local::lambda_runtime_api::{Bootstraps, EnvironmentOf};
 use aws_local::{Invoke, InvokeError};
 use common::config::ConfigError;
-use common::function::{Function, Source};
+use common::function::Function;
 use futures::FutureExt;
 use serde_json::Value;
 use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 
 /// How many events are handled at a time; further ones wait.
 const CONCURRENCY: u32 = 64;
-/// How long an HTTP API waits for a function (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
-const HTTP_DEADLINE: Duration = Duration::from_secs(30);
-const STREAM_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Clones are the same functions.
 #[derive(Clone)]
@@ -80,10 +76,7 @@ impl Functions {
 
 impl Runner {
     async fn run(&self, function: &'static Function, event: Value) -> Result<Value, InvokeError> {
-        let deadline = match function.source {
-            Source::Http(_) => HTTP_DEADLINE,
-            Source::Stream(_) => STREAM_DEADLINE,
-        };
+        let deadline = function.timeout();
         match self {
             Runner::InProcess(functions) => {
                 let run = tokio::time::timeout(deadline, functions.run(function, event));

@@ -3,6 +3,7 @@
 use crate::data::Data;
 use crate::demo::{self, DemoTenant};
 use crate::environment::{self, Environment, Places};
+use crate::feedback;
 use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::options::{Demo, Options};
@@ -12,10 +13,13 @@ use crate::start_error::StartError;
 use crate::sweeper::Sweeper;
 use crate::table;
 use crate::triggers::{NotSettled, Triggers};
+use aws_local::InvokeError;
 use aws_local::event_source::DeadLetters;
 use aws_local::ses::{self, Mailbox};
 use common::auth::token::{TokenKeys, TokenKind};
+use common::function::Function;
 use dynoxide::Database;
+use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,6 +46,7 @@ struct Running {
     gateway: Server,
     triggers: Triggers,
     functions: Functions,
+    manifest: Vec<&'static Function>,
     sweeper: Sweeper,
     mail: Server,
     dynamo: Server,
@@ -81,9 +86,11 @@ impl Stack {
             triggers: Triggers::start(&options.functions, &functions, &database, &data, &dead_letters),
             gateway: Server::of_router("gateway", listener, router),
             functions,
+            manifest: options.functions.clone(),
             database,
             data,
         };
+        feedback::start(&options.functions, &running.functions, &mailbox);
         let demo = Arc::new(match options.demo {
             Demo::Seeded => demo::ensure(&url, &mailbox, &running.triggers).await,
             Demo::None => DemoTenant::None,
@@ -142,13 +149,31 @@ impl Stack {
 
     /// Waits until the triggers have done all that was written so far, and all that they wrote themselves meanwhile.
     pub async fn settled(&self) -> Result<(), NotSettled> {
-        self.running.triggers.settled().await
+        loop {
+            self.running.triggers.settled().await?;
+            if !self.mailbox.published().await {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Hands an event to a function, past whatever hands it events otherwise.
+    ///
+    /// # Errors
+    /// What the function failed with; `Unavailable` where there is none of this name.
+    pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, InvokeError> {
+        let found = self.running.manifest.iter().copied().find(|other| other.name == function);
+        let found = found.ok_or_else(|| InvokeError::Unavailable {
+            function: function.to_owned(),
+            reason: "it is not deployed here".to_owned(),
+        })?;
+        self.running.functions.invoke(found, event).await
     }
 
     /// Takes no more requests, finishes those under way, and stops everything. What triggers have not done yet is done
     /// after the next start, where there is one.
     pub async fn shutdown(self) {
-        let Running { gateway, triggers, functions, sweeper, mail, dynamo, database, data } = self.running;
+        let Running { gateway, triggers, functions, manifest: _, sweeper, mail, dynamo, database, data } = self.running;
         gateway.stop().await;
         triggers.stop().await;
         functions.finish().await;

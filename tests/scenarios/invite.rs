@@ -248,7 +248,7 @@ async fn no_token_is_kept_in_the_table_or_shown_in_a_list() {
     }
     let list = world.get("/v1/invites").by(&ada).send().await.expect_status(200);
     assert!(!list.text.contains("eyJ") && !list.text.contains("jti"), "{}", list.text);
-    assert_eq!(list.body["data"][0]["delivery"], "sent");
+    assert_eq!(list.body["data"][0]["delivery"], "delivered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,7 +260,7 @@ async fn while_ses_is_down_an_invite_is_queued_and_its_mail_is_sent_once_it_is_u
     assert_eq!(invite["delivery"], "queued");
     assert_eq!(world.mails_to("grace@acme.example").await.len(), 1);
     let list = world.get("/v1/invites").by(&ada).send().await.expect_status(200);
-    assert_eq!(list.body["data"][0]["delivery"], "sent");
+    assert_eq!(list.body["data"][0]["delivery"], "delivered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -273,4 +273,56 @@ async fn a_mail_that_ses_refuses_for_good_is_shown_as_failed_and_not_tried_again
     let list = world.get("/v1/invites").by(&ada).send().await.expect_status(200);
     assert_eq!(list.body["data"][0]["delivery"], "failed");
     assert!(world.stack.dead_letters().list().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_a_mail_is_seen_on_its_invite() {
+    let world = World::start().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    for (address, delivery) in [
+        ("grace@acme.example", "delivered"),
+        ("bounce@simulator.amazonses.com", "bounced"),
+        ("complaint@simulator.amazonses.com", "complained"),
+    ] {
+        let invite = world.invite(&ada, address, "viewer").await;
+        assert_eq!(invite["delivery"], "queued");
+        world.settled().await;
+        let list = world.get("/v1/invites").by(&ada).send().await.expect_status(200);
+        let of_list = list.body["data"].as_array().unwrap().iter().find(|listed| listed["id"] == invite["id"]);
+        let mut expected = invite.clone();
+        expected["delivery"] = json!(delivery);
+        assert_eq!(of_list, Some(&expected), "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn word_of_a_mail_that_comes_late_twice_or_out_of_order_takes_nothing_back() {
+    let world = World::in_process().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let invite = world.invite(&ada, "bounce@simulator.amazonses.com", "viewer").await;
+    world.settled().await;
+    let message = &world.stack.mailbox().messages_to("bounce@simulator.amazonses.com")[0];
+    let mut late = message.events.last().unwrap().clone();
+    assert_eq!(late["detail"]["eventType"], "Bounce");
+    let delivery = async || {
+        let list = world.get("/v1/invites").by(&ada).send().await.expect_status(200);
+        list.body["data"][0]["delivery"].as_str().unwrap().to_owned()
+    };
+    for (event_type, tagged_mail, expected) in [
+        ("Delivery", None, "bounced"),
+        ("Bounce", None, "bounced"),
+        ("Complaint", Some("out_00000000000000000000000000000001"), "bounced"),
+        ("Complaint", None, "complained"),
+        ("Bounce", None, "complained"),
+    ] {
+        late["detail"]["eventType"] = json!(event_type);
+        let mut event = late.clone();
+        if let Some(other) = tagged_mail {
+            event["detail"]["mail"]["tags"]["mail"] = json!([other]);
+        }
+        world.stack.invoke("mail-feedback", event).await.unwrap();
+        assert_eq!(delivery().await, expected, "after {event_type} of {tagged_mail:?}");
+    }
+    assert_eq!(invite["status"], "pending");
+    assert!(world.stack.invoke("mail-feedback", json!({ "not": "an event of SES" })).await.is_err());
 }

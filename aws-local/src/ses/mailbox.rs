@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use futures::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::events;
 use super::message::{Message, bare_address};
@@ -21,7 +23,7 @@ use crate::stamp;
 const EVENT_DELAY: Duration = Duration::from_millis(50);
 
 /// Takes an SES event in the shape in which EventBridge hands it to a target.
-pub type EventCallback = Arc<dyn Fn(Value) + Send + Sync>;
+pub type EventCallback = Arc<dyn Fn(Value) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// The mailbox that all mail ends up in. Clones are the same one.
 #[derive(Clone)]
@@ -35,6 +37,8 @@ struct Inner {
     faults: Mutex<VecDeque<Fault>>,
     directory: Option<PathBuf>,
     on_event: Mutex<Option<EventCallback>>,
+    /// How many messages there are whose events have not all been taken yet.
+    unpublished: watch::Sender<usize>,
 }
 
 /// An answer that `SendEmail` gives instead of sending.
@@ -118,15 +122,34 @@ impl Mailbox {
 
     fn publish(&self, events: Vec<Value>) {
         let Some(callback) = lock(&self.inner.on_event).clone() else { return };
+        let inner = Arc::clone(&self.inner);
+        inner.unpublished.send_modify(|messages| *messages += 1);
         tokio::spawn(async move {
             tokio::time::sleep(EVENT_DELAY).await;
-            events.into_iter().for_each(|event| callback(event));
+            for event in events {
+                callback(event).await;
+            }
+            inner.unpublished.send_modify(|messages| *messages -= 1);
         });
+    }
+
+    /// Waits until the events of all mail that was sent have been taken. `true` if there was anything to wait for.
+    pub async fn published(&self) -> bool {
+        let mut unpublished = self.inner.unpublished.subscribe();
+        let waited = *unpublished.borrow() > 0;
+        // The sender is ours: it is not gone.
+        unpublished.wait_for(|messages| *messages == 0).await.is_ok() && waited
     }
 
     fn holding(messages: Vec<Message>, directory: Option<PathBuf>) -> Self {
         let inner =
-            Inner { messages: Mutex::new(messages), faults: Mutex::default(), directory, on_event: Mutex::default() };
+            Inner {
+                messages: Mutex::new(messages),
+                faults: Mutex::default(),
+                directory,
+                on_event: Mutex::default(),
+                unpublished: watch::Sender::new(0),
+            };
         Self { inner: Arc::new(inner) }
     }
 }

@@ -190,7 +190,10 @@ async fn the_simulators_addresses_make_their_events_which_come_after_the_answer(
     let events: Arc<Mutex<Vec<Value>>> = Arc::default();
     let mailbox = Mailbox::in_memory();
     let log = Arc::clone(&events);
-    mailbox.on_event(Arc::new(move |event| lock(&log).push(event)));
+    mailbox.on_event(Arc::new(move |event| {
+        lock(&log).push(event);
+        Box::pin(std::future::ready(()))
+    }));
     let client = client(&mailbox).await;
     for (local, expected) in [
         ("success", vec!["Send", "Delivery"]),

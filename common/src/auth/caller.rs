@@ -56,6 +56,8 @@ impl Auth {
             Auth::Visitor | Auth::User => &[Access::Get(Kind::Session)],
             Auth::Member(_) => &[
                 Access::Get(Kind::Session),
+                Access::BatchGet(Kind::Session),
+                Access::BatchGet(Kind::Member),
                 Access::Get(Kind::Member),
                 Access::QueryIndex(Kind::Member),
                 Access::Update(Kind::Member),

@@ -60,9 +60,9 @@ impl Route for AcceptInvite {
     const PATH: &'static str = "/v1/invites/accept";
     const AUTH: Auth = Auth::Visitor;
     const ACCESS: &'static [Access] = &[
-        Access::Get(Kind::Invite),
-        Access::Get(Kind::Tenant),
-        Access::Get(Kind::EmailOwner),
+        Access::BatchGet(Kind::Invite),
+        Access::BatchGet(Kind::Tenant),
+        Access::BatchGet(Kind::EmailOwner),
         Access::Get(Kind::User),
         Access::Update(Kind::Invite),
         Access::Delete(Kind::InviteEmail),

@@ -94,12 +94,13 @@ impl Route for CreateInvites {
     const PATH: &'static str = "/v1/invites";
     const AUTH: Auth = Auth::Member(Permission::ManageInvites);
     const ACCESS: &'static [Access] = &[
-        Access::Get(Kind::Tenant),
-        Access::Get(Kind::User),
-        Access::Get(Kind::EmailOwner),
-        Access::Get(Kind::Member),
+        Access::BatchGet(Kind::Tenant),
+        Access::BatchGet(Kind::User),
+        Access::BatchGet(Kind::EmailOwner),
+        Access::BatchGet(Kind::Member),
         Access::Get(Kind::InviteEmail),
         Access::Get(Kind::Invite),
+        Access::Get(Kind::User),
         Access::Create(Kind::Invite),
         Access::Create(Kind::InviteEmail),
         Access::Create(Kind::OpenInvite),

@@ -7,10 +7,12 @@ pub mod accept_page;
 pub mod create_invites;
 pub mod list_invites;
 pub mod list_members;
+pub mod mail_feedback;
 pub mod preview_invite;
 pub mod send_mail;
 pub mod update_member;
 
+mod delivery_note;
 mod invite_link;
 mod invite_view;
 mod member_view;
@@ -24,4 +26,5 @@ pub static FUNCTIONS: &[&Function] = &[
     &list_members::FUNCTION,
     &update_member::FUNCTION,
     &send_mail::FUNCTION,
+    &mail_feedback::FUNCTION,
 ];

@@ -40,7 +40,7 @@ impl Route for ListInvites {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/v1/invites";
     const AUTH: Auth = Auth::Member(Permission::ManageInvites);
-    const ACCESS: &'static [Access] = &[Access::Query(Kind::Invite), Access::Get(Kind::User)];
+    const ACCESS: &'static [Access] = &[Access::Query(Kind::Invite), Access::BatchGet(Kind::User)];
     const REFUSES: &'static [Code] = &[];
     type Caller = InTenant;
     type Input = Input;

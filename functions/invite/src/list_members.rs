@@ -33,7 +33,7 @@ impl Route for ListMembers {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/v1/members";
     const AUTH: Auth = Auth::Member(Permission::ReadMembers);
-    const ACCESS: &'static [Access] = &[Access::Query(Kind::Member), Access::Get(Kind::User)];
+    const ACCESS: &'static [Access] = &[Access::Query(Kind::Member), Access::BatchGet(Kind::User)];
     const REFUSES: &'static [Code] = &[];
     type Caller = InTenant;
     type Input = Input;

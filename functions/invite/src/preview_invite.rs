@@ -59,7 +59,7 @@ impl Route for PreviewInvite {
     const PATH: &'static str = "/v1/invites/preview";
     const AUTH: Auth = Auth::Nobody;
     const ACCESS: &'static [Access] =
-        &[Access::Get(Kind::Invite), Access::Get(Kind::Tenant), Access::Get(Kind::EmailOwner), Access::Get(Kind::User)];
+        &[Access::BatchGet(Kind::Invite), Access::BatchGet(Kind::Tenant), Access::BatchGet(Kind::EmailOwner), Access::Get(Kind::User)];
     const REFUSES: &'static [Code] = &[Code::InviteInvalid, Code::InviteGone];
     type Caller = Nobody;
     type Input = Input;

@@ -4,12 +4,13 @@
 //! sends again. The lease bounds that at one duplicate a crash. What SES will not take now is tried again for as long as the
 //! stream keeps the record, a day; then it is in the on-failure destination.
 
+use crate::delivery_note;
 use common::auth::token::TokenKind;
 use common::error::{Code, Problem, Result};
 use common::function::Function;
 use common::keys::{self, Kind};
 use common::mail::{self, Sent};
-use common::store::{Access, Change, Guard, Stored};
+use common::store::{Access, Stored};
 use common::trigger::{Event, Failures, Listen, Patience, Record, StreamTrigger, TriggerCx};
 use domain::id::OutboxId;
 use domain::invite::Delivery;
@@ -116,11 +117,9 @@ async fn close(cx: &TriggerCx, row: Stored<Outbox>, state: SendState, delivery: 
     let Message::Invite(about) = &row.message else {
         return transaction.commit().await;
     };
-    let change = Change::new().set("delivery", delivery);
-    // A later mail of the same invite speaks for it, not this one.
-    let is_its_mail = Guard::present().and_equals("mail", row.id);
+    let (change, is_news) = delivery_note::note(row.id, delivery);
     let key = keys::invite(about.tenant, about.invite);
-    match transaction.update(key, change, is_its_mail, superseded()).commit().await {
+    match transaction.update(key, change, is_news, superseded()).commit().await {
         Err(problem) if problem.code == Code::Conflict => {
             cx.store().transaction().replace(&row, &next, Problem::try_again()).commit().await
         }
@@ -129,5 +128,5 @@ async fn close(cx: &TriggerCx, row: Stored<Outbox>, state: SendState, delivery: 
 }
 
 fn superseded() -> Problem {
-    Problem::new(Code::Conflict, "the invite has another mail by now")
+    Problem::new(Code::Conflict, "the invite has another mail by now, or later word of this one")
 }

@@ -37,8 +37,8 @@ impl Route for UpdateMember {
     const PATH: &'static str = "/v1/members/{user}";
     const AUTH: Auth = Auth::Member(Permission::ManageMembers);
     const ACCESS: &'static [Access] = &[
-        Access::Get(Kind::Member),
-        Access::Get(Kind::User),
+        Access::BatchGet(Kind::Member),
+        Access::BatchGet(Kind::User),
         Access::Replace(Kind::Member),
         Access::Update(Kind::Counters),
         Access::Check(Kind::Billing),

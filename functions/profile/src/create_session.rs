@@ -53,8 +53,8 @@ impl Route for CreateSession {
     const AUTH: Auth = Auth::Nobody;
     const ACCESS: &'static [Access] = &[
         Access::Get(Kind::EmailOwner),
-        Access::Get(Kind::User),
-        Access::Get(Kind::Credential),
+        Access::BatchGet(Kind::User),
+        Access::BatchGet(Kind::Credential),
         Access::Create(Kind::Session),
         Access::Update(Kind::Limit),
     ];

@@ -21,7 +21,7 @@ impl Route for GetMe {
     const PATH: &'static str = "/v1/me";
     const AUTH: Auth = Auth::User;
     const ACCESS: &'static [Access] =
-        &[Access::Get(Kind::User), Access::QueryIndex(Kind::Member), Access::Get(Kind::Tenant)];
+        &[Access::Get(Kind::User), Access::QueryIndex(Kind::Member), Access::BatchGet(Kind::Tenant)];
     const REFUSES: &'static [Code] = &[];
     type Caller = SignedIn;
     type Input = NoInput;

@@ -33,7 +33,7 @@ impl Route for ListMyTenants {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/v1/me/tenants";
     const AUTH: Auth = Auth::User;
-    const ACCESS: &'static [Access] = &[Access::QueryIndex(Kind::Member), Access::Get(Kind::Tenant)];
+    const ACCESS: &'static [Access] = &[Access::QueryIndex(Kind::Member), Access::BatchGet(Kind::Tenant)];
     const REFUSES: &'static [Code] = &[];
     type Caller = SignedIn;
     type Input = NoInput;

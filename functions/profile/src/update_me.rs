@@ -40,7 +40,7 @@ impl Route for UpdateMe {
         Access::Get(Kind::User),
         Access::Replace(Kind::User),
         Access::QueryIndex(Kind::Member),
-        Access::Get(Kind::Tenant),
+        Access::BatchGet(Kind::Tenant),
     ];
     const REFUSES: &'static [Code] = &[Code::Conflict];
     type Caller = SignedIn;
