@@ -94,7 +94,7 @@ pub(crate) fn run<T: FeedbackTrigger>(app: Arc<App>, event: Value) -> BoxFuture<
     async move {
         let started = Instant::now();
         let event: Event = serde_json::from_value(event).map_err(|error| format!("not an event of SES: {error}"))?;
-        let cx = TriggerCx::new(app, T::NAME, T::ACCESS, &[]);
+        let cx = TriggerCx::new(app, T::NAME, T::ACCESS);
         let outcome = match event.feedback() {
             Some(feedback) => T::handle(&cx, &feedback).await,
             // A mail that was sent without tags, or an event that says nothing of how a mail ended.

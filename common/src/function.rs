@@ -12,7 +12,7 @@ use crate::reply::Content;
 use crate::route::{Method, Route};
 use crate::signing_keys::{self, Fetch};
 use crate::store::Access;
-use crate::trigger::{Listen, Patience, StreamTrigger};
+use crate::trigger::{Listen, Patience, SendsMail, StreamTrigger};
 use futures::future::BoxFuture;
 use lambda_http::{Body, Request, Response};
 use schemars::{Schema, SchemaGenerator};
@@ -32,6 +32,7 @@ pub struct Function {
     pub signs: &'static [TokenKind],
     /// How it comes by those.
     pub signing_keys: Fetch,
+    pub sends_mail: SendsMail,
     pub memory_mb: u32,
     pub source: Source,
 }
@@ -84,6 +85,7 @@ impl Function {
             access: [R::ACCESS, R::AUTH.access()],
             signs: R::SIGNS,
             signing_keys: signing_keys::fetch_for(R::SIGNS),
+            sends_mail: SendsMail::No,
             memory_mb: R::MEMORY_MB,
             source: Source::Http(Http {
                 method: R::METHOD,
@@ -106,6 +108,7 @@ impl Function {
             access: [T::ACCESS, &[]],
             signs: T::SIGNS,
             signing_keys: signing_keys::fetch_for(T::SIGNS),
+            sends_mail: T::SENDS_MAIL,
             memory_mb: T::MEMORY_MB,
             source: Source::Stream(Stream {
                 listens: T::LISTENS,
@@ -124,6 +127,7 @@ impl Function {
             access: [T::ACCESS, &[]],
             signs: &[],
             signing_keys: signing_keys::fetch_for(&[]),
+            sends_mail: SendsMail::No,
             memory_mb: T::MEMORY_MB,
             source: Source::Feedback(Feedback { run: feedback::run::<T> }),
         }

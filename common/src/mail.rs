@@ -148,6 +148,7 @@ pub enum Sent {
 
 /// Hands a mail to SES.
 pub async fn send(cx: &TriggerCx, row: &Outbox, mail: &Mail) -> Result<Sent> {
+    cx.may_send_mail()?;
     let text = |data: &str| Content::builder().data(data).charset("UTF-8").build().map_err(Problem::internal);
     let body = Body::builder().text(text(&mail.text)?).html(text(&mail.html)?).build();
     let message = SesMessage::builder().subject(text(&mail.subject)?).body(body).build();

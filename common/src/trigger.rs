@@ -86,6 +86,13 @@ pub enum Patience {
     AsLongAsTheStream,
 }
 
+/// Whether a function may hand mail to SES.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendsMail {
+    No,
+    Yes,
+}
+
 /// One function run by the stream.
 pub trait StreamTrigger: Sized + 'static {
     const NAME: &'static str;
@@ -93,6 +100,7 @@ pub trait StreamTrigger: Sized + 'static {
     const LISTENS: Listen;
     const ACCESS: &'static [Access];
     const SIGNS: &'static [TokenKind] = &[];
+    const SENDS_MAIL: SendsMail = SendsMail::No;
     const MEMORY_MB: u32 = 256;
     /// The most records a batch.
     const BATCH_SIZE: u32 = 100;
@@ -129,6 +137,7 @@ pub struct TriggerCx {
     store: Store,
     function: &'static str,
     signs: &'static [TokenKind],
+    sends_mail: SendsMail,
 }
 
 impl TriggerCx {
@@ -136,9 +145,14 @@ impl TriggerCx {
         app: Arc<App>,
         function: &'static str,
         access: &'static [Access],
-        signs: &'static [TokenKind],
     ) -> TriggerCx {
-        TriggerCx { store: Store::new(&app, function, [access, &[]]), app, function, signs }
+        TriggerCx {
+            store: Store::new(&app, function, [access, &[]]),
+            app,
+            function,
+            signs: &[],
+            sends_mail: SendsMail::No,
+        }
     }
 
     pub fn store(&self) -> &Store {
@@ -169,6 +183,13 @@ impl TriggerCx {
         self.app.keys.sign(claims, jti, self.now(), expires_at)
     }
 
+    pub(crate) fn may_send_mail(&self) -> Result<()> {
+        match self.sends_mail {
+            SendsMail::Yes => Ok(()),
+            SendsMail::No => Err(Problem::internal("a trigger that sends mail without declaring it")),
+        }
+    }
+
     /// One line in the log, and one word to whoever watches.
     pub(crate) fn report(&self, records: usize, failed: usize, started: Instant) {
         let tally = self.store.meter().tally();
@@ -191,7 +212,7 @@ pub(crate) fn run<T: StreamTrigger>(app: Arc<App>, event: Value) -> BoxFuture<'s
             serde_json::from_value(event).map_err(|error| format!("not a batch of records: {error}"))?;
         let sequences: Vec<_> = raw.records.iter().map(|record| record.dynamodb.sequence_number.clone()).collect();
         let records: Vec<_> = raw.records.into_iter().filter_map(known).collect();
-        let cx = TriggerCx::new(app, T::NAME, T::ACCESS, T::SIGNS);
+        let cx = TriggerCx { signs: T::SIGNS, sends_mail: T::SENDS_MAIL, ..TriggerCx::new(app, T::NAME, T::ACCESS) };
         let failures = T::handle(&cx, &records).await;
         cx.report(records.len(), failures.0.len(), started);
         Ok(response(&sequences, &failures))

@@ -1,6 +1,6 @@
 //! The files that follow from the manifest, and how those in the workspace differ from them.
 
-use crate::{docs, openapi};
+use crate::{deployment, docs, openapi};
 use functions::Area;
 use std::fmt;
 use std::fs;
@@ -14,9 +14,9 @@ pub struct Generated {
     folders: Vec<PathBuf>,
 }
 
-struct File {
-    path: PathBuf,
-    content: String,
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    pub(crate) content: String,
 }
 
 /// A file of the workspace that is not what follows from the manifest.
@@ -45,7 +45,9 @@ impl Generated {
         files.push(file("infra/openapi.json", openapi::render(&openapi::document_of(areas))));
         files.push(file("docs/table.md", docs::table()));
         files.push(file("docs/functions.md", docs::functions(areas)));
-        Generated { files, folders: areas.iter().map(binaries_folder).collect() }
+        files.extend(deployment::files(areas));
+        let templates = PathBuf::from("infra/areas");
+        Generated { files, folders: areas.iter().map(binaries_folder).chain([templates]).collect() }
     }
 
     /// Makes the workspace under `root` what it should be, and says what was not.

@@ -1,6 +1,7 @@
 //! What follows from the manifest: the files that are written down from it ([`generated`]), the OpenAPI document
 //! ([`openapi`]), pages for people ([`docs`]), and the rules that the manifest itself has to keep ([`manifest_check`]).
 
+pub mod deployment;
 pub mod docs;
 pub mod generated;
 pub mod manifest_check;

@@ -1,5 +1,6 @@
 //! The rules that the manifest has to keep and that the compiler cannot see. Each finding is one sentence.
 
+use crate::deployment;
 use crate::input::Input;
 use common::function::{Function, Http, Stream};
 use common::keys::Kind;
@@ -37,6 +38,7 @@ pub fn findings(areas: &[Area]) -> Vec<String> {
     findings.extend(functions.iter().flat_map(|function| input(function)));
     findings.extend(functions.iter().flat_map(|function| trigger(function)));
     findings.extend(readers(&functions));
+    findings.extend(deployment::findings(areas));
     findings.extend(Kind::ALL.into_iter().flat_map(|kind| unused(kind, &functions)));
     findings
 }

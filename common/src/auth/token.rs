@@ -56,6 +56,15 @@ impl TokenKind {
         }
     }
 
+    /// What it is called in configuration: the name that serialisation gives it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TokenKind::Access => "access",
+            TokenKind::Invite => "invite",
+            TokenKind::SignUp => "sign_up",
+        }
+    }
+
     /// The variable that holds the private key, in a function that signs this kind.
     pub const fn signing_variable(self) -> &'static str {
         match self {

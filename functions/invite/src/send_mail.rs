@@ -11,7 +11,7 @@ use common::function::Function;
 use common::keys::{self, Kind};
 use common::mail::{self, Sent};
 use common::store::{Access, Stored};
-use common::trigger::{Event, Failures, Listen, Patience, Record, StreamTrigger, TriggerCx};
+use common::trigger::{Event, Failures, Listen, Patience, Record, SendsMail, StreamTrigger, TriggerCx};
 use domain::id::OutboxId;
 use domain::invite::Delivery;
 use domain::outbox::{Message, NextStep, Outbox, Owner, SendState};
@@ -32,6 +32,7 @@ impl StreamTrigger for SendMail {
     const ACCESS: &'static [Access] =
         &[Access::Get(Kind::Outbox), Access::Replace(Kind::Outbox), Access::Update(Kind::Invite)];
     const SIGNS: &'static [TokenKind] = &[TokenKind::Invite, TokenKind::SignUp];
+    const SENDS_MAIL: SendsMail = SendsMail::Yes;
     const BATCH_SIZE: u32 = 10;
     const PATIENCE: Patience = Patience::AsLongAsTheStream;
 

@@ -1,0 +1,95 @@
+//! Alarms. All tell the one topic, when they go off and when they are over.
+
+use super::intrinsic::{attribute, reference};
+use super::lambda;
+use common::function::Function;
+use serde_json::{Value, json};
+
+/// The most functions that one alarm can be about: its expression may name ten metrics
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>).
+pub(super) const MOST_FUNCTIONS: usize = 10;
+
+/// A stream keeps its records for a day, and a checklist is to follow within seconds: five minutes behind is something to look at.
+const BEHIND_MS: u32 = 5 * 60 * 1000;
+
+/// Some of the functions failed: they ended without an answer, or answered that records or events were not taken. A route's own
+/// 500 is not among these: the API's alarm sees it.
+pub(super) fn errors(functions: &[&Function]) -> Value {
+    sum("Errors", functions, "Functions ended without an answer, by a panic or out of time: see their logs.")
+}
+
+/// Some of the functions were not let run.
+pub(super) fn throttles(functions: &[&Function]) -> Value {
+    sum("Throttles", functions, "Lambda let functions not run: the account's concurrency is used up. See docs/scale.md.")
+}
+
+fn sum(metric: &str, functions: &[&Function], about: &str) -> Value {
+    let series = functions.iter().enumerate().map(|(at, function)| {
+        json!({
+            "Id": format!("m{at}"),
+            "ReturnData": false,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/Lambda",
+                    "MetricName": metric,
+                    "Dimensions": [{ "Name": "FunctionName", "Value": lambda::name(function) }],
+                },
+                "Period": 60,
+                "Stat": "Sum",
+            },
+        })
+    });
+    let total = json!({ "Id": "total", "Expression": "SUM(METRICS())", "Label": metric, "ReturnData": true });
+    alarm(json!({
+        "AlarmDescription": about,
+        "Metrics": std::iter::once(total).chain(series).collect::<Vec<_>>(),
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": 1,
+        "EvaluationPeriods": 1,
+    }))
+}
+
+/// The stream's records wait too long.
+pub(super) fn iterator_age(function: &Function) -> Value {
+    alarm(json!({
+        "AlarmDescription": format!(
+            "{} is minutes behind the table's stream: look for errors and throttles, then docs/deploy.md.",
+            function.name
+        ),
+        "Namespace": "AWS/Lambda",
+        "MetricName": "IteratorAge",
+        "Dimensions": [{ "Name": "FunctionName", "Value": lambda::name(function) }],
+        "Statistic": "Maximum",
+        "Period": 60,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": BEHIND_MS,
+        "EvaluationPeriods": 3,
+    }))
+}
+
+/// Something is in the on-failure queue.
+pub(super) fn given_up(function: &Function, queue: &str) -> Value {
+    alarm(json!({
+        "AlarmDescription": format!(
+            "{} gave up on what is in its on-failure queue; docs/deploy.md says what to do with it.",
+            function.name
+        ),
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateNumberOfMessagesVisible",
+        "Dimensions": [{ "Name": "QueueName", "Value": attribute(queue, "QueueName") }],
+        "Statistic": "Maximum",
+        "Period": 60,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 0,
+        "EvaluationPeriods": 1,
+    }))
+}
+
+fn alarm(mut properties: Value) -> Value {
+    let topic = json!([reference("AlarmTopicArn")]);
+    properties["AlarmActions"] = topic.clone();
+    properties["OKActions"] = topic;
+    // No calls are no failures.
+    properties["TreatMissingData"] = json!("notBreaching");
+    json!({ "Type": "AWS::CloudWatch::Alarm", "Properties": properties })
+}
