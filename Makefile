@@ -1,5 +1,5 @@
 # Names are the manual. Each target is one line of cargo or one script.
-.PHONY: run test check sync bench fmt
+.PHONY: run test check sync bench fmt package keys deploy test-deploy
 .DEFAULT_GOAL := run
 
 run: ## The whole system on this machine
@@ -17,6 +17,18 @@ check: ## What a change has to pass before its tests are worth running
 sync: ## Writes what is derived from the manifest
 	cargo run --quiet -p infra -- sync
 	cargo fmt --all
+
+package: ## What is deployed: every function, zipped, in target/package
+	./infra/package
+
+# The parameter file of a deployment: infra/parameters.example.yaml is one to start from.
+PARAMETERS ?= infra/parameters.yaml
+
+keys: ## A signing key for every kind of token that has none yet, in SSM and in PARAMETERS
+	./infra/keys $(PARAMETERS) create
+
+deploy: package ## Deploys by PARAMETERS to the AWS account of your environment
+	./infra/deploy $(PARAMETERS)
 
 bench: ## Prints tables; nothing is asserted (docs/measurements.md)
 	cargo build --profile lambda --locked -p profile -p invite -p checklist -p billing -p api -p hello-lambda --bins

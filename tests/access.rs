@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Goes through everything the functions do, once.
-async fn use_everything(world: &World) {
+pub(crate) async fn use_everything(world: &World) {
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
     let grace = world.bring_in(&ada, "grace@acme.example", "admin").await;
     let bob = world.sign_up("bob@other.example", "Other Ltd").await;

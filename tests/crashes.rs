@@ -18,7 +18,7 @@ fn event(tenant: &str, sk: &str) -> Value {
 
 /// `recompute-checklist`, run by hand on the table at `endpoint`.
 async fn recompute(world: &World, endpoint: &str, tenant: &str) -> Result<Value, String> {
-    let mut environment = world.stack.environment("recompute-checklist");
+    let mut environment = world.stack().environment("recompute-checklist");
     environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
     environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), endpoint.to_owned()));
     let lookup = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
@@ -36,13 +36,13 @@ async fn a_recompute_that_stood_still_while_the_state_went_and_came_back_leaves_
 
     // One instance is woken, reads while a billing owner is named, and stands still before it writes.
     set_billing(&world, &ada.tenant, &AttributeValue::S(ada.id.clone()), mark(&ada.id)).await;
-    let table = HeldTable::before(world.stack.dynamo_endpoint()).await;
+    let table = HeldTable::before(world.stack().dynamo_endpoint()).await;
     let stalled = recompute(&world, &table.endpoint, &ada.tenant);
     let meanwhile = async {
         table.holding().await;
         // The owner is taken back, and another instance finds that the kept checklist is right: it writes nothing.
         set_billing(&world, &ada.tenant, &AttributeValue::Null(true), AttributeValue::Null(true)).await;
-        let direct = recompute(&world, world.stack.dynamo_endpoint(), &ada.tenant).await;
+        let direct = recompute(&world, world.stack().dynamo_endpoint(), &ada.tenant).await;
         table.let_go();
         direct
     };
@@ -59,7 +59,7 @@ fn mark(user: &str) -> AttributeValue {
 }
 
 async fn set_billing(world: &World, tenant: &str, owner: &AttributeValue, named: AttributeValue) {
-    let update = world.dynamo().update_item().table_name(world.stack.table());
+    let update = world.dynamo().update_item().table_name(world.stack().table());
     let update = update
         .key("pk", AttributeValue::S(format!("TENANT#{tenant}")))
         .key("sk", AttributeValue::S("BILLING".to_owned()))
@@ -82,7 +82,7 @@ async fn a_mail_whose_sender_died_is_sent_once_its_lease_is_over() {
     let sent = world
         .dynamo()
         .query()
-        .table_name(world.stack.table())
+        .table_name(world.stack().table())
         .key_condition_expression("pk = :pk AND begins_with(sk, :sk)");
     let sent = sent.expression_attribute_values(":pk", AttributeValue::S(format!("TENANT#{}", ada.tenant)));
     let sent = sent.expression_attribute_values(":sk", AttributeValue::S("OUTBOX#".to_owned())).send().await.unwrap();
@@ -96,10 +96,10 @@ async fn a_mail_whose_sender_died_is_sent_once_its_lease_is_over() {
     let id = "out_00000000000000000000000000000001";
     row.insert("id".to_owned(), AttributeValue::S(id.to_owned()));
     row.insert("sk".to_owned(), AttributeValue::S(format!("OUTBOX#{id}")));
-    world.dynamo().put_item().table_name(world.stack.table()).set_item(Some(row)).send().await.unwrap();
+    world.dynamo().put_item().table_name(world.stack().table()).set_item(Some(row)).send().await.unwrap();
 
     assert_eq!(world.mails_to("grace@acme.example").await.len(), 2, "one more, and only one");
-    assert!(world.stack.dead_letters().list().is_empty());
+    assert!(world.stack().dead_letters().list().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,8 +107,8 @@ async fn mail_outlasts_an_outage_of_more_tries_than_other_work_is_given() {
     let world = World::in_process().await;
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
     // The SDK tries three times for each of ours: twelve of ours, one more than what has ten retries gets.
-    world.stack.mailbox().fail_next(36, reqwest::StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError");
+    world.stack().mailbox().fail_next(36, reqwest::StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError");
     world.invite(&ada, "grace@acme.example", "viewer").await;
     assert_eq!(world.mails_to("grace@acme.example").await.len(), 1);
-    assert!(world.stack.dead_letters().list().is_empty());
+    assert!(world.stack().dead_letters().list().is_empty());
 }

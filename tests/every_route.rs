@@ -10,6 +10,7 @@ use common::reply::Content;
 use common::route::Method;
 use domain::role::Role;
 use jiff::SignedDuration;
+use local::{Options, Stack};
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -131,15 +132,15 @@ async fn no_token_or_one_that_is_not_good_is_answered_401() {
 
 /// Values of `Authorization` that no route may take.
 async fn bad_tokens(cast: &Cast) -> Vec<(&'static str, String)> {
-    let keys = cast.world.stack.token_keys();
+    let keys = cast.world.token_keys().await;
     let now = cast.world.now();
     let (ago, ahead) = (now - SignedDuration::from_hours(1), now + SignedDuration::from_hours(1));
     let real: AccessClaims = keys.verify::<AccessClaims>(&cast.admin.access_token, now).unwrap().claims;
     let jti = Uuid::from_u128(7);
     let expired = keys.sign(real.clone(), jti, ago, now - SignedDuration::from_secs(60)).unwrap();
     let early = keys.sign(real.clone(), jti, ahead, ahead + SignedDuration::from_hours(1)).unwrap();
-    let elsewhere = World::in_process().await;
-    let foreign = elsewhere.stack.token_keys().sign(real.clone(), jti, now, ahead).unwrap();
+    let elsewhere = Stack::start(Options::ephemeral()).await.unwrap();
+    let foreign = elsewhere.token_keys().sign(real.clone(), jti, now, ahead).unwrap();
     let invite = InviteClaims {
         invite: "inv_00000000000000000000000000000001".parse().unwrap(),
         tenant: cast.admin.tenant.parse().unwrap(),

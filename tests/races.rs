@@ -75,7 +75,7 @@ async fn link_token(world: &World, admin: &Person, invite: &Value) -> String {
         email: invite["email"].as_str().unwrap().parse().unwrap(),
     };
     let expires_at = invite["expires_at"].as_str().unwrap().parse().unwrap();
-    world.stack.token_keys().sign(claims, jti, world.now(), expires_at).unwrap()
+    world.stack().token_keys().sign(claims, jti, world.now(), expires_at).unwrap()
 }
 
 async fn members_with(world: &World, admin: &Person, email: &str) -> usize {
@@ -107,7 +107,7 @@ type Item = std::collections::HashMap<String, AttributeValue>;
 async fn read(world: &World, tenant: &str, sk: &str) -> Item {
     let key = key(tenant, sk);
     let got =
-        world.dynamo().get_item().table_name(world.stack.table()).set_key(Some(key)).consistent_read(true).send().await;
+        world.dynamo().get_item().table_name(world.stack().table()).set_key(Some(key)).consistent_read(true).send().await;
     got.unwrap().item.unwrap()
 }
 
@@ -140,7 +140,7 @@ async fn accept_naively(world: &World, tenant: &str, invite: &str) -> bool {
         return false;
     }
     item.insert("outcome".to_owned(), AttributeValue::S("accepted".to_owned()));
-    world.dynamo().put_item().table_name(world.stack.table()).set_item(Some(item)).send().await.unwrap();
+    world.dynamo().put_item().table_name(world.stack().table()).set_item(Some(item)).send().await.unwrap();
     true
 }
 
@@ -215,8 +215,8 @@ async fn demote_naively(world: &World, tenant: &str, user: &str) {
     }
     let mut member = read(world, tenant, &format!("MEMBER#{user}")).await;
     member.insert("role".to_owned(), AttributeValue::S("viewer".to_owned()));
-    world.dynamo().put_item().table_name(world.stack.table()).set_item(Some(member)).send().await.unwrap();
-    let update = world.dynamo().update_item().table_name(world.stack.table()).set_key(Some(key(tenant, "COUNTERS")));
+    world.dynamo().put_item().table_name(world.stack().table()).set_item(Some(member)).send().await.unwrap();
+    let update = world.dynamo().update_item().table_name(world.stack().table()).set_key(Some(key(tenant, "COUNTERS")));
     let update = update
         .update_expression("ADD admins :less")
         .expression_attribute_values(":less", AttributeValue::N("-1".to_owned()));

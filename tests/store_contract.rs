@@ -29,7 +29,7 @@ const EVERYTHING: &[Access] = &[
 /// A store of a function that declared `access`, on a table of its own.
 async fn store(access: &'static [Access]) -> (World, Store) {
     let world = World::in_process().await;
-    let environment = world.stack.environment("get-billing");
+    let environment = world.stack().environment("get-billing");
     let lookup = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let app = App::from(&lookup, &[], Clock::system()).unwrap();
     let store = Store::new(&app, "a-test", [access, &[]]);

@@ -1,10 +1,13 @@
 //! `infra sync` writes the files that follow from the manifest. `infra check` says what is wrong with the manifest and
-//! which of these files are not what `sync` would write.
+//! which of these files are not what `sync` would write. `infra new-keys` prints a new signing key for every kind of token, private
+//! halves included: for infra/keys, which puts them where they belong.
 
 use functions::AREAS;
 use infra::generated::{FileError, Generated};
-use infra::manifest_check;
+use infra::{manifest_check, signing_key};
+use serde_json::{Map, Value};
 use std::env;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,6 +17,7 @@ const USAGE: u8 = 2;
 enum Command {
     Sync,
     Check,
+    NewKeys,
 }
 
 impl Command {
@@ -21,6 +25,7 @@ impl Command {
         match arguments {
             [only] if only == "sync" => Some(Command::Sync),
             [only] if only == "check" => Some(Command::Check),
+            [only] if only == "new-keys" => Some(Command::NewKeys),
             _ => None,
         }
     }
@@ -31,8 +36,9 @@ fn main() -> ExitCode {
     let done = match Command::from(&arguments) {
         Some(Command::Sync) => sync(),
         Some(Command::Check) => check(),
+        Some(Command::NewKeys) => return new_keys(),
         None => {
-            eprintln!("usage: infra sync | check");
+            eprintln!("usage: infra sync | check | new-keys");
             return ExitCode::from(USAGE);
         }
     };
@@ -47,6 +53,19 @@ fn sync() -> Result<ExitCode, FileError> {
         eprintln!("mended: {mended}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn new_keys() -> ExitCode {
+    let keys: Result<Map<_, _>, signing_key::NoKey> =
+        signing_key::kinds().into_iter().map(|kind| Ok((kind.to_owned(), signing_key::new()?))).collect();
+    let written = keys.map_err(io::Error::other).and_then(|keys| writeln!(io::stdout(), "{}", Value::Object(keys)));
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Says all that is wrong, not only the first.

@@ -40,9 +40,6 @@ impl Environment {
             (config::MAIL_CONFIGURATION_SET, MAIL_CONFIGURATION_SET),
             (config::VERIFYING_KEYS, &verifying),
             (config::AWS_REGION, REGION),
-            // The stand-ins check no signature, but a request has to carry one.
-            ("AWS_ACCESS_KEY_ID", "local"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
             (config::AWS_ENDPOINT_URL_DYNAMODB, &places.dynamodb),
             (config::AWS_ENDPOINT_URL_SESV2, &places.sesv2),
         ];
@@ -51,13 +48,22 @@ impl Environment {
         Ok(Environment { functions: functions.to_vec(), shared, keys })
     }
 
-    /// The variables of the function called `name`.
-    pub(crate) fn of_function(&self, name: &str) -> Vec<(String, String)> {
+    /// The variables of the function called `name`, if there is one.
+    pub(crate) fn of_name(&self, name: &str) -> Vec<(String, String)> {
         let function = self.functions.iter().find(|function| function.name == name);
-        self.of(function.map_or(&[], |function| function.signs))
+        function.map(|function| self.of_function(function)).unwrap_or_default()
     }
 
-    /// The variables of a function that signs `signs`: no other private key is among them.
+    /// The variables of a function: no private key is among them but those that it signs with.
+    pub(crate) fn of_function(&self, function: &Function) -> Vec<(String, String)> {
+        let mut variables = self.of(function.signs);
+        // The stand-ins check no signature, but a request has to carry one; its key says who calls, as a role does in AWS.
+        variables.push(("AWS_ACCESS_KEY_ID".to_owned(), function.name.to_owned()));
+        variables.push(("AWS_SECRET_ACCESS_KEY".to_owned(), "local".to_owned()));
+        variables
+    }
+
+    /// What every function is told, and the private keys of `signs`.
     pub(crate) fn of(&self, signs: &[TokenKind]) -> Vec<(String, String)> {
         let signing = |kind: &TokenKind| Some((kind.signing_variable().to_owned(), self.keys.of(*kind)?.to_owned()));
         self.shared.iter().cloned().chain(signs.iter().filter_map(signing)).collect()

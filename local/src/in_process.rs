@@ -3,7 +3,6 @@
 use crate::environment::{self, Environment};
 use aws_local::InvokeError;
 use common::app::{App, Observer};
-use common::auth::token::TokenKind;
 use common::clock::Clock;
 use common::config::ConfigError;
 use common::function::{Function, Http, Run, Source};
@@ -14,10 +13,9 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-/// One [`App`] for all functions that sign the same kinds of token: a function holds no key that it does not declare, and
-/// connections are shared among many.
+/// An [`App`] a function: it holds no key that the function does not declare, and calls AWS in the function's name.
 pub(crate) struct InProcess {
-    apps: BTreeMap<&'static [TokenKind], Arc<App>>,
+    apps: BTreeMap<&'static str, Arc<App>>,
 }
 
 impl InProcess {
@@ -27,17 +25,12 @@ impl InProcess {
         clock: &Clock,
         observer: Option<&Observer>,
     ) -> Result<InProcess, ConfigError> {
-        let mut apps = BTreeMap::new();
-        for function in functions {
-            if !apps.contains_key(function.signs) {
-                apps.insert(function.signs, Arc::new(app(environment, function.signs, clock, observer)?));
-            }
-        }
-        Ok(InProcess { apps })
+        let app = |function: &&'static Function| Ok((function.name, Arc::new(app(environment, function, clock, observer)?)));
+        Ok(InProcess { apps: functions.iter().map(app).collect::<Result<_, ConfigError>>()? })
     }
 
     pub(crate) async fn run(&self, function: &'static Function, event: Value) -> Result<Value, InvokeError> {
-        let Some(app) = self.apps.get(function.signs).cloned() else {
+        let Some(app) = self.apps.get(function.name).cloned() else {
             return Err(failed("Unknown", format!("{} is not in the manifest", function.name)));
         };
         match &function.source {
@@ -50,12 +43,12 @@ impl InProcess {
 
 fn app(
     environment: &Environment,
-    signs: &[TokenKind],
+    function: &Function,
     clock: &Clock,
     observer: Option<&Observer>,
 ) -> Result<App, ConfigError> {
-    let variables = environment.of(signs);
-    let app = App::from(&environment::lookup(&variables), signs, clock.clone())?;
+    let variables = environment.of_function(function);
+    let app = App::from(&environment::lookup(&variables), function.signs, clock.clone())?;
     Ok(match observer {
         Some(observer) => app.observed_by(observer.clone()),
         None => app,

@@ -33,7 +33,7 @@ mod triggers;
 
 pub use data::DataError;
 pub use demo::{DemoError, DemoTenant, SignIn};
-pub use options::{Demo, Options, Storage, Target};
+pub use options::{Demo, Options, Storage, TableFront, Target};
 pub use private_keys::KeyError;
 pub use stack::Stack;
 pub use start_error::StartError;

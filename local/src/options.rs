@@ -4,8 +4,10 @@ use aws_local::lambda_runtime_api::LogSink;
 use common::app::Observer;
 use common::clock::Clock;
 use common::function::Function;
+use futures::future::BoxFuture;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub struct Options {
     /// What is deployed: the whole manifest, unless a test has functions of its own.
@@ -22,9 +24,14 @@ pub struct Options {
     pub console_url: Option<String>,
     /// Told what every request did to the table, in this process only.
     pub observer: Option<Observer>,
+    /// Stands between the functions and the table, for a test that watches their calls.
+    pub table_front: Option<TableFront>,
     /// Takes what functions write when they run as binaries; `tracing` takes it otherwise.
     pub function_log: Option<LogSink>,
 }
+
+/// Told where DynamoDB answers, says where functions are to send what is for it.
+pub type TableFront = Arc<dyn Fn(String) -> BoxFuture<'static, String> + Send + Sync>;
 
 /// Where everything is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +71,7 @@ impl Default for Options {
             demo: Demo::Seeded,
             console_url: None,
             observer: None,
+            table_front: None,
             function_log: None,
         }
     }

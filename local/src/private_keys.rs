@@ -1,10 +1,8 @@
 //! The private keys that tokens are signed with: one a kind, made at the first start.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::auth::token::{TokenKind, public_jwk};
+use common::auth::token::{TokenKind, new_private_key, public_jwk};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -89,8 +87,7 @@ fn read_or_make(path: &Path) -> Result<String, Fault> {
 }
 
 fn generate() -> Result<String, KeyError> {
-    let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-    key.map(|key| STANDARD.encode(key)).map_err(|_| KeyError::Generate)
+    new_private_key().map_err(|_| KeyError::Generate)
 }
 
 /// Writes beside the file and renames, so that a crash leaves a whole key or none. Nobody else may read it, at no time.

@@ -107,7 +107,7 @@ fn bootstraps(directory: &Path, environment: &Environment, options: &Options) ->
 }
 
 fn environment_of(environment: Environment) -> EnvironmentOf {
-    Arc::new(move |name| environment.of_function(name))
+    Arc::new(move |name| environment.of_name(name))
 }
 
 fn unavailable(function: &Function, reason: &str) -> InvokeError {

@@ -70,7 +70,10 @@ impl Stack {
         let places = Places {
             public_url: url.clone(),
             console_url: options.console_url.clone(),
-            dynamodb: dynamo_endpoint.clone(),
+            dynamodb: match &options.table_front {
+                Some(front) => front(dynamo_endpoint.clone()).await,
+                None => dynamo_endpoint.clone(),
+            },
             sesv2: mail_endpoint,
         };
         let environment = Environment::new(&places, data.private_keys()?, &options.functions)?;
@@ -135,7 +138,7 @@ impl Stack {
 
     /// The variables that the function of this name is told.
     pub fn environment(&self, function_name: &str) -> Vec<(String, String)> {
-        self.environment.of_function(function_name)
+        self.environment.of_name(function_name)
     }
 
     /// Keys that sign and check every kind of token.

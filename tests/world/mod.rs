@@ -1,32 +1,41 @@
 //! A running stack, and what a browser and a person do with it.
 
 mod answer;
+mod deployed;
 mod document;
 mod held_table;
 mod person;
+mod recorded_table;
 mod request;
 
 pub use answer::Answer;
 pub use held_table::HeldTable;
 pub use person::Person;
+pub use recorded_table::RecordedTable;
 pub use request::RequestTo;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::app::Observation;
+use common::auth::token::TokenKeys;
 use common::clock::Clock;
+use deployed::Deployed;
 use document::Document;
+use futures::FutureExt;
 use jiff::SignedDuration;
-use local::{Options, Stack, Target};
+use local::{Options, Stack, TableFront, Target};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
+/// Names the file that describes a deployment to test.
+const DEPLOYED: &str = "CALLARO_DEPLOYED";
+
 /// A good password, and another.
 pub const PASSWORD: &str = "violet harbour tin sparrow";
 
 pub struct World {
-    pub stack: Stack,
+    place: Place,
     http: reqwest::Client,
     document: Arc<Document>,
     /// How far the functions' clock is ahead of the system's, in seconds.
@@ -34,9 +43,23 @@ pub struct World {
     observed: Arc<Mutex<Vec<Observation>>>,
 }
 
+/// Where the system runs.
+enum Place {
+    Local(Box<Stack>),
+    Deployed(Deployed),
+}
+
 impl World {
     /// A fresh stack on the target that this run is about.
     pub async fn start() -> World {
+        match common::config::process_environment(DEPLOYED) {
+            Some(description) => World::at(Place::Deployed(Deployed::described_by(&description).await)),
+            None => World::local().await,
+        }
+    }
+
+    /// A fresh stack on this machine: for what has AWS fail, or hears of mail, which the emulator does not tell of.
+    pub async fn local() -> World {
         let target = match common::config::process_environment("CALLARO_BOOTSTRAPS") {
             Some(directory) => Target::Bootstraps(PathBuf::from(directory)),
             None => Target::InProcess,
@@ -47,6 +70,17 @@ impl World {
     /// A fresh stack in this process: for what needs its clock or watches its table.
     pub async fn in_process() -> World {
         World::on(Target::InProcess).await
+    }
+
+    /// A fresh stack in this process, between whose functions and table somebody writes down every call.
+    pub async fn recorded() -> (World, RecordedTable) {
+        let table = RecordedTable::default();
+        let before = table.clone();
+        let front: TableFront = Arc::new(move |endpoint| {
+            let table = before.clone();
+            async move { table.stand_before(endpoint).await }.boxed()
+        });
+        (World::with(Options { table_front: Some(front), ..Options::ephemeral() }).await, table)
     }
 
     /// A fresh stack in this process without one of its functions: a test runs that by hand.
@@ -75,8 +109,47 @@ impl World {
             })),
             ..options
         };
+        let asked = common::config::process_environment(DEPLOYED).is_none();
+        assert!(asked, "this test needs a stack of its own, so tests/deploy/not-here.txt has to name it");
         let stack = Stack::start(options).await.unwrap();
-        World { stack, http: reqwest::Client::new(), document: Document::current(), ahead, observed }
+        World { ahead, observed, ..World::at(Place::Local(Box::new(stack))) }
+    }
+
+    fn at(place: Place) -> World {
+        let http = reqwest::Client::new();
+        World { place, http, document: Document::current(), ahead: Arc::default(), observed: Arc::default() }
+    }
+
+    /// The stack on this machine.
+    pub fn stack(&self) -> &Stack {
+        match &self.place {
+            Place::Local(stack) => stack,
+            Place::Deployed(_) => panic!("a test of a deployment has no stack to reach into"),
+        }
+    }
+
+    /// Where requests go.
+    fn url(&self) -> &str {
+        match &self.place {
+            Place::Local(stack) => stack.url(),
+            Place::Deployed(deployed) => deployed.url(),
+        }
+    }
+
+    /// Where the links in mail lead.
+    pub fn public_url(&self) -> &str {
+        match &self.place {
+            Place::Local(stack) => stack.url(),
+            Place::Deployed(deployed) => deployed.public_url(),
+        }
+    }
+
+    /// Keys that sign and check every kind of token.
+    pub async fn token_keys(&self) -> Arc<TokenKeys> {
+        match &self.place {
+            Place::Local(stack) => stack.token_keys(),
+            Place::Deployed(deployed) => Arc::new(deployed.token_keys().await),
+        }
     }
 
     /// Lets time pass for the functions.
@@ -112,7 +185,10 @@ impl World {
     /// The mails to an address, newest first, once every trigger has caught up.
     pub async fn mails_to(&self, email: &str) -> Vec<Value> {
         self.settled().await;
-        let url = format!("{}/mailbox/messages", self.stack.url());
+        let url = match &self.place {
+            Place::Local(stack) => format!("{}/mailbox/messages", stack.url()),
+            Place::Deployed(deployed) => return deployed.mails_to(email).await,
+        };
         let answer = self.http.get(url).query(&[("to", email)]).send().await.unwrap();
         answer.json().await.unwrap()
     }
@@ -127,7 +203,10 @@ impl World {
 
     /// Waits until the triggers have done all there is to do.
     pub async fn settled(&self) {
-        self.stack.settled().await.unwrap();
+        match &self.place {
+            Place::Local(stack) => stack.settled().await.unwrap(),
+            Place::Deployed(deployed) => deployed.settled().await,
+        }
     }
 
     /// Somebody signs up and becomes the admin of a workspace of their own.
@@ -149,6 +228,18 @@ impl World {
         let body = json!({ "token": token, "display_name": name, "password": PASSWORD });
         let answer = self.post("/v1/invites/accept", body).send().await.expect_status(201);
         Person::from(&answer)
+    }
+
+    /// The same person with a fresh access token, as a browser gets one when the old has expired.
+    pub async fn refreshed(&self, person: &Person) -> Person {
+        let cookie = format!("__Host-refresh={}", person.refresh_token);
+        let request = self.post("/v1/sessions/refresh", json!({})).header("cookie", &cookie);
+        let answer = request.send().await.expect_status(200);
+        Person {
+            access_token: answer.body["access_token"].as_str().unwrap().to_owned(),
+            refresh_token: answer.cookie("__Host-refresh").unwrap(),
+            ..person.clone()
+        }
     }
 
     /// An admin invites somebody; the invite.
@@ -181,7 +272,10 @@ impl World {
 
     /// Everything in the table, keys and all: for what must *not* be there.
     pub async fn everything_kept(&self) -> Vec<String> {
-        let table = self.stack.table();
+        let table = match &self.place {
+            Place::Local(stack) => stack.table(),
+            Place::Deployed(deployed) => deployed.table(),
+        };
         let scanned = self.dynamo().scan().table_name(table).send().await.unwrap();
         assert!(scanned.last_evaluated_key().is_none(), "more than one page");
         let mut items: Vec<_> = scanned.items().iter().map(|item| render(&AttributeValue::M(item.clone()))).collect();
@@ -191,15 +285,10 @@ impl World {
 
     /// A client of the table, beside the functions.
     pub fn dynamo(&self) -> aws_sdk_dynamodb::Client {
-        use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .endpoint_url(self.stack.dynamo_endpoint())
-            .build();
-        aws_sdk_dynamodb::Client::from_conf(config)
+        match &self.place {
+            Place::Local(stack) => deployed::dynamo(stack.dynamo_endpoint(), "us-east-1"),
+            Place::Deployed(deployed) => deployed::dynamo(deployed.dynamo_endpoint(), deployed.region()),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl<'w> RequestTo<'w> {
             Some(address) => reqwest::Client::builder().local_address(IpAddr::from(address)).build().unwrap(),
             None => self.world.http.clone(),
         };
-        let mut request = client.request(method, format!("{}{}", self.world.stack.url(), self.path));
+        let mut request = client.request(method, format!("{}{}", self.world.url(), self.path));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

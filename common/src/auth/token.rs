@@ -7,6 +7,8 @@
 use crate::config::{self, ConfigError, Lookup};
 use crate::error::{Problem, Result};
 use crate::random;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::Timestamp;
@@ -260,12 +262,18 @@ impl SigningKey {
     }
 }
 
+/// A new private key, as a signing variable holds it: P-256, PKCS #8 DER in base64.
+pub fn new_private_key() -> Result<String, aws_lc_rs::error::Unspecified> {
+    let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
+    Ok(STANDARD.encode(key))
+}
+
 /// The public half of a private key in PKCS #8 DER form.
 pub fn public_jwk(pkcs8_der: &[u8]) -> Result<Jwk, jsonwebtoken::errors::Error> {
     Jwk::from_encoding_key(&EncodingKey::from_ec_der(pkcs8_der), Algorithm::ES256)
 }
 
 /// A key's name: its thumbprint (RFC 7638), so that both sides arrive at it on their own.
-fn key_id(jwk: &Jwk) -> Result<String, jsonwebtoken::errors::Error> {
+pub fn key_id(jwk: &Jwk) -> Result<String, jsonwebtoken::errors::Error> {
     jwk.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256)
 }

@@ -23,6 +23,11 @@ pub(super) fn either(condition: &str, then: Value, otherwise: Value) -> Value {
     json!({ "Fn::If": [condition, then, otherwise] })
 }
 
+/// A resource that goes when its stack goes. Said and not left to the default, because what it holds goes with it.
+pub(super) fn disposable(kind: &str, properties: Value) -> Value {
+    json!({ "Type": kind, "DeletionPolicy": "Delete", "UpdateReplacePolicy": "Delete", "Properties": properties })
+}
+
 /// Nothing: the property is left out.
 pub(super) fn no_value() -> Value {
     reference("AWS::NoValue")

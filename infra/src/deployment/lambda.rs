@@ -1,6 +1,6 @@
 //! A function: the Lambda function with its version and alias, its role, its log group.
 
-use super::intrinsic::{attribute, either, no_value, reference, text};
+use super::intrinsic::{attribute, disposable, either, no_value, reference, text};
 use super::{Resources, policy};
 use common::auth::token::TokenKind;
 use common::config;
@@ -80,7 +80,12 @@ fn gradually(deployed: &Deployed<'_>) -> Value {
         Source::Http(_) => vec![of_area, reference("ServerErrorsAlarm")],
         Source::Stream(_) | Source::Feedback(_) => vec![of_area],
     };
-    json!({ "Enabled": reference("Canary"), "Type": reference("CanaryType"), "Alarms": alarms })
+    json!({
+        "Enabled": reference("Canary"),
+        "Type": reference("CanaryType"),
+        "Alarms": alarms,
+        "Role": reference("CanaryRoleArn"),
+    })
 }
 
 fn environment(function: &Function) -> Map<String, Value> {
@@ -122,11 +127,9 @@ fn role_of(function: &Function, log_group: Value, on_failure: Option<Value>) -> 
 }
 
 fn log_group_of(function: &Function) -> Value {
-    json!({
-        "Type": "AWS::Logs::LogGroup",
-        "Properties": {
-            "LogGroupName": text(format!("/aws/lambda/${{Prefix}}-{}", function.name)),
-            "RetentionInDays": reference("LogRetentionDays"),
-        },
-    })
+    let properties = json!({
+        "LogGroupName": text(format!("/aws/lambda/${{Prefix}}-{}", function.name)),
+        "RetentionInDays": reference("LogRetentionDays"),
+    });
+    disposable("AWS::Logs::LogGroup", properties)
 }

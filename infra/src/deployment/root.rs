@@ -1,13 +1,13 @@
 //! The root stack: `base.yaml` as people wrote it, and after it the areas' stacks and the dashboard.
 
-use super::intrinsic::{attribute, either, reference, text};
+use super::intrinsic::{attribute, disposable, either, reference, text};
 use super::yaml::{self, HEADER};
 use super::{area, dashboard, logical_id, path};
 use functions::Area;
 use serde_json::{Map, Value, json};
 
 /// Ends with its `Resources`, to which the rest is added.
-const BASE: &str = include_str!("../../base.yaml");
+pub(super) const BASE: &str = include_str!("../../base.yaml");
 
 pub(super) fn render(areas: &[Area]) -> String {
     let stacks: String = areas.iter().map(|area| entry(&stack_id(area), &stack(area))).collect();
@@ -24,15 +24,12 @@ fn stack_id(area: &Area) -> String {
 }
 
 /// The stack of an area. It starts when the API's stage and the table are there, and hands nothing back.
-fn stack(area: &Area) -> Value {
+pub(super) fn stack(area: &Area) -> Value {
     let template = area::template(area);
     let wanted = template["Parameters"].as_object().cloned().unwrap_or_default();
     let parameters: Map<String, Value> = wanted.keys().map(|name| (name.clone(), handed(name))).collect();
     let location = path(area).trim_start_matches("infra/").to_owned();
-    json!({
-        "Type": "AWS::Serverless::Application",
-        "Properties": { "Location": location, "Parameters": parameters },
-    })
+    disposable("AWS::Serverless::Application", json!({ "Location": location, "Parameters": parameters }))
 }
 
 /// What an area's parameter is given: something of the base, or the root's own parameter of that name.
@@ -44,6 +41,7 @@ fn handed(parameter: &str) -> Value {
         "TableStreamArn" => attribute("Table", "StreamArn"),
         "ApiId" => reference("Api"),
         "AlarmTopicArn" => reference("AlarmTopic"),
+        "CanaryRoleArn" => either("IsCanary", attribute("CanaryRole", "Arn"), json!("")),
         "PublicUrl" => either(
             "HasDomain",
             text("https://${DomainName}"),

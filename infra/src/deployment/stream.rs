@@ -1,6 +1,6 @@
 //! A trigger of the table's stream: its event source mapping, and where it leaves what it gave up.
 
-use super::intrinsic::{attribute, reference};
+use super::intrinsic::{attribute, disposable, reference, text};
 use super::lambda::Deployed;
 use super::{Resources, alarm, lambda};
 use common::function::{Function, Stream};
@@ -32,14 +32,12 @@ pub(super) fn on_failure(id: &str) -> String {
 
 /// Kept as long as a queue keeps anything, 14 days: somebody has to look, and may be away.
 pub(super) fn queue_of(function: &Function) -> Value {
-    json!({
-        "Type": "AWS::SQS::Queue",
-        "Properties": {
-            "QueueName": { "Fn::Sub": format!("${{Prefix}}-{}-on-failure", function.name) },
-            "MessageRetentionPeriod": 1_209_600,
-            "SqsManagedSseEnabled": true,
-        },
-    })
+    let properties = json!({
+        "QueueName": text(format!("${{Prefix}}-{}-on-failure", function.name)),
+        "MessageRetentionPeriod": 1_209_600,
+        "SqsManagedSseEnabled": true,
+    });
+    disposable("AWS::SQS::Queue", properties)
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html>
