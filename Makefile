@@ -12,6 +12,7 @@ check: ## What a change has to pass before its tests are worth running
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo run --quiet --locked -p infra -- check
+	./infra/lint
 	./tests/audit
 
 sync: ## Writes what is derived from the manifest
@@ -29,6 +30,9 @@ keys: ## A signing key for every kind of token that has none yet, in SSM and in 
 
 deploy: package ## Deploys by PARAMETERS to the AWS account of your environment
 	./infra/deploy $(PARAMETERS)
+
+test-deploy: package ## Deploys to an emulator of AWS and runs the scenarios there
+	./tests/test-deploy
 
 bench: ## Prints tables; nothing is asserted (docs/measurements.md)
 	cargo build --profile lambda --locked -p profile -p invite -p checklist -p billing -p api -p hello-lambda --bins

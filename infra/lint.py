@@ -5,11 +5,13 @@
 The templates are in SAM's language, and a linter that reads that passes over much. So they are first translated into CloudFormation by
 what AWS itself translates them with, as `sam deploy` would hand them over, once for every way of deploying that changes what comes out.
 The results, in target/lint, are what is looked at: by cfn-lint against the schemas of the resources, by checkov for what is unsafe,
-and here for the rules that neither knows.
+and here for the rules that neither knows. cfn-lint also gets the templates as they are written, because SAM leaves out without a word
+some of what it does not know.
 
 What is found and yet meant stands in EXCUSED with its reason. An excuse that nothing needs any more is itself a finding.
 """
 
+import contextlib
 import copy
 import dataclasses
 import json
@@ -19,18 +21,23 @@ import pathlib
 import re
 import shutil
 import sys
+import textwrap
 from concurrent.futures import ProcessPoolExecutor
 
 # The translator makes ARNs of this region's partition, and fails without one.
 os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
 
-from cfnlint.api import lint as run_cfn_lint
-from cfnlint.config import ManualArgs
+from cfnlint.config import ConfigMixIn
+from cfnlint.decode import decode_str
+from cfnlint.runner import Runner as CfnLint
 from checkov.cloudformation.runner import Runner as Checkov
 from checkov.runner_filter import RunnerFilter
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
+
+# The translator says at every turn which of its features are not switched on.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 INFRA = pathlib.Path(__file__).resolve().parent
 OUTPUT = INFRA.parent / "target" / "lint"
@@ -44,7 +51,7 @@ MOST_RESOURCES = 500
 
 # The parameters that SAM reads itself. The release is as long as it may be: SAM adds it to descriptions, which have a limit.
 RELEASE = {"Release": "0123456789abcdef" * 4, "CanaryType": "Canary10Percent5Minutes"}
-FULLEST = "canary, traced"
+FULLEST = "canary-traced"
 WAYS_TO_DEPLOY = {
     "plain": {**RELEASE, "Canary": "false", "Tracing": "PassThrough"},
     "traced": {**RELEASE, "Canary": "false", "Tracing": "Active"},
@@ -111,7 +118,8 @@ class Finding:
     why: str
 
     def __str__(self):
-        return f"infra/{self.template}: {self.rule}: {self.about}: {self.why}"
+        # cfn-lint recites all that it would have taken.
+        return f"infra/{self.template}: {self.rule}: {self.about}: {textwrap.shorten(self.why, 300)}"
 
     def is_excused_by(self, excuse):
         rule, about = excuse
@@ -120,14 +128,16 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Translation:
-    """What CloudFormation would be given for a template, deployed in one way."""
+    """What CloudFormation makes of a template that is deployed in one way."""
 
     template: str
     way: str
     body: dict
 
-    def path(self, folder):
-        return folder / self.way / pathlib.Path(self.template).with_suffix(".json")
+    @property
+    def path(self):
+        """Where it is written to, from the folder of its way."""
+        return str(pathlib.PurePath(self.template).with_suffix(".json"))
 
     def resources(self, kind):
         """Those of a type, by logical id, with their properties."""
@@ -165,6 +175,11 @@ def translation(name, template, parameters):
         return None, [Finding(name, "sam", "the template", f"It has values that JSON does not: {error}.")]
     drop_spent_parameters(template, body)
     return body, []
+
+
+def as_written(templates):
+    """Not translated."""
+    return [Translation(name, "as-written", uploaded(template)) for name, template in templates.items()]
 
 
 class NoManagedPolicies:
@@ -207,56 +222,62 @@ def nodes(value):
 
 
 def write(translations, folder):
-    """For cfn-lint's and checkov's eyes, and for people's."""
+    """For checkov, and for people to look at."""
     shutil.rmtree(folder, ignore_errors=True)
     for translated in translations:
-        path = translated.path(folder)
+        path = folder / translated.way / translated.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(translated.body, indent=1))
 
 
+# With all that it can say, for information too. A template may not switch anything off.
+CFN_LINT = CfnLint(ConfigMixIn(regions=REGIONS, include_checks=["I"], mandatory_checks=["E", "W", "I"]))
+
+
 def cfn_lint(translated):
-    """Against the schemas of the resources. All that it can say, for information too; a template may not switch anything off."""
-    config = ManualArgs(regions=REGIONS, include_checks=["I"], mandatory_checks=["E", "W", "I"])
-    matches = run_cfn_lint(json.dumps(translated.body), config=config)
-    place = lambda match: "/".join(map(str, match.path)) or "the template"
+    """Against the schemas of the resources."""
+    body, unread = decode_str(json.dumps(translated.body))
+    matches = unread or CFN_LINT.validate_template(body)
+    place = lambda match: "/".join(map(str, match.path or [])) or "the template"
     return [Finding(translated.template, match.rule.id, place(match), match.message) for match in matches]
 
 
 def checkov(translations, folder):
-    """For what is unsafe. It is handed the files one by one because it passes over folders that it takes for somebody else's."""
-    templates = {f"/{translated.path(folder).relative_to(folder)}": translated.template for translated in translations}
-    files = [str(translated.path(folder)) for translated in translations]
-    report = Checkov().run(root_folder=None, files=files, runner_filter=RunnerFilter(framework=["cloudformation"]))
-    name = lambda path: templates["/" + str(pathlib.Path(path).resolve().relative_to(folder))]
-    unread = [Finding(name(path), "checkov", "the template", "checkov cannot read it.") for path in report.parsing_errors]
-    failed = [
-        Finding(name(check.file_abs_path), check.check_id, check.resource, check.check_name) for check in report.failed_checks
-    ]
-    looked_at = {name(check.file_abs_path) for check in report.failed_checks + report.passed_checks}
-    unseen = [Finding(it, "checkov", "the template", "checkov found nothing to look at.") for it in set(templates.values()) - looked_at]
-    return unread + failed + unseen
+    """For what is unsafe. The fullest way of deploying has all that the others have.
+
+    Looked at from within, because checkov puts paths in among what it searches for secrets, and a path of 40 letters looks like one.
+    """
+    templates = {translated.path: translated.template for translated in translations if translated.way == FULLEST}
+    with contextlib.chdir(folder / FULLEST):
+        runner_filter = RunnerFilter(framework=["cloudformation"])
+        report = Checkov().run(root_folder=None, files=list(templates), runner_filter=runner_filter)
+    found = [(check.file_abs_path, check.check_id, check.resource, check.check_name) for check in report.failed_checks]
+    seen = {check.file_abs_path for check in report.failed_checks + report.passed_checks}
+    unseen = [(path, "checkov", "the template", "checkov could not read it.") for path in templates.keys() - seen]
+    return [Finding(templates[path], *finding) for path, *finding in found + unseen]
 
 
 def nested_stacks(templates):
     """Whether the root makes a stack of every other template, and hands each just the parameters that it has."""
-    findings, stacks = [], {}
-    for stack, resource in templates[ROOT]["Resources"].items():
-        if resource["Type"] == "AWS::Serverless::Application":
-            stacks[resource["Properties"]["Location"]] = (stack, resource["Properties"].get("Parameters", {}))
-    for location, (stack, given) in stacks.items():
-        if location not in templates:
-            findings.append(Finding(ROOT, "nested-stack", stack, f"Its template {location} is not there."))
-            continue
-        wanted = templates[location]["Parameters"]
-        for name in sorted(given.keys() - wanted.keys()):
-            findings.append(Finding(ROOT, "nested-stack", stack, f"It is given {name}, which is no parameter of {location}."))
-        for name in sorted(wanted.keys() - given.keys()):
-            if "Default" not in wanted[name]:
-                findings.append(Finding(ROOT, "nested-stack", stack, f"It is not given {name}, which {location} needs."))
-    for name in sorted(templates.keys() - stacks.keys() - {ROOT}):
-        findings.append(Finding(name, "nested-stack", "the template", "No stack is made of it."))
-    return findings
+    stacks = {name: it for name, it in templates[ROOT]["Resources"].items() if it["Type"] == "AWS::Serverless::Application"}
+    found = [Finding(ROOT, "nested-stack", name, why) for name, it in stacks.items() for why in misfits(it["Properties"], templates)]
+    used = {stack["Properties"]["Location"] for stack in stacks.values()}
+    unused = sorted(templates.keys() - used - {ROOT})
+    return found + [Finding(name, "nested-stack", "the template", "No stack is made of it.") for name in unused]
+
+
+def misfits(stack, templates):
+    """How what a nested stack is handed differs from what its template has."""
+    location, given = stack["Location"], stack.get("Parameters", {})
+    if location not in templates:
+        yield f"Its template {location} is not there."
+        return
+    declared = templates[location].get("Parameters", {})
+    needed = {name for name, parameter in declared.items() if "Default" not in parameter}
+    for name in sorted(given.keys() - declared.keys()):
+        yield f"It is given {name}, which is no parameter of {location}."
+    for name in sorted(needed - given.keys()):
+        yield f"It is not given {name}, which {location} needs."
 
 
 def resource_count(translated, template):
@@ -274,28 +295,26 @@ def claimed(template):
 
 def grants(translated):
     """Whether every statement that allows something says what, on what, and to whom."""
-    findings = []
-    for statement in nodes(translated.body["Resources"]):
-        if statement.get("Effect") != "Allow":
-            continue
-        found = lambda rule, about, why: findings.append(Finding(translated.template, rule, about, why))
-        actions, resources = listed(statement.get("Action")), [spelled(it) for it in listed(statement.get("Resource"))]
-        for member in {"NotAction", "NotResource", "NotPrincipal"} & statement.keys():
-            found("all-but", f"{statement.get('Sid')}'s {member}", "It allows all but what it names, so what AWS adds too.")
+    statements = (node for node in nodes(translated.body["Resources"]) if node.get("Effect") == "Allow")
+    return [Finding(translated.template, *wrong) for statement in statements for wrong in too_much(statement)]
+
+
+def too_much(statement):
+    """What a statement leaves open: rule, what it is about, why."""
+    actions, resources = listed(statement.get("Action")), [spelled(it) for it in listed(statement.get("Resource"))]
+    for member in sorted({"NotAction", "NotResource", "NotPrincipal"} & statement.keys()):
+        yield "all-but", f"{member} of {statement.get('Sid')}", "It allows all but what it names, so also what AWS adds."
+    for action in filter(is_wildcard, actions):
+        yield "wildcard-action", action, "It allows whatever that is or will be. Name the actions."
+    for resource in filter(is_wildcard, resources):
         for action in actions:
-            if re.search("[*?]", action):
-                found("wildcard-action", action, "It allows whatever that is or will be. Name the actions.")
-            for resource in resources:
-                if re.search("[*?]", resource):
-                    found("wildcard-resource", f"{action} on {resource}", "It allows it on more than can be named.")
-        if any("*" in listed(node) for node in [statement.get("Principal"), *principals(statement)]):
-            found("anybody", ", ".join(actions), "It allows it to everybody.")
-    return findings
+            yield "wildcard-resource", f"{action} on {resource}", "It allows it on more than what can be named."
+    if '"*"' in json.dumps(statement.get("Principal")):
+        yield "anybody", ", ".join(actions), "It allows it to everybody."
 
 
-def principals(statement):
-    principal = statement.get("Principal")
-    return principal.values() if isinstance(principal, dict) else []
+def is_wildcard(text):
+    return bool(re.search("[*?]", text))
 
 
 def listed(value):
@@ -351,7 +370,7 @@ def all_findings(templates, translations, folder):
     """By all rules. cfn-lint takes longest: it has the other processors while everything else is looked at."""
     write(translations, folder)
     with ProcessPoolExecutor() as processors:
-        linted = processors.map(cfn_lint, translations)
+        linted = processors.map(cfn_lint, translations + as_written(templates))
         findings = nested_stacks(templates) + own_rules(translations, templates) + checkov(translations, folder)
         for found in linted:
             findings += found
@@ -359,14 +378,13 @@ def all_findings(templates, translations, folder):
     return list(dict.fromkeys(findings))
 
 
-def inexcusable(findings):
-    """What no excuse is for, and the excuses that are for nothing."""
-    left = [finding for finding in findings if not any(finding.is_excused_by(excuse) for excuse in EXCUSED)]
+def unexcused(findings):
+    return [finding for finding in findings if not any(finding.is_excused_by(excuse) for excuse in EXCUSED)]
+
+
+def spent_excuses(findings):
     spent = [excuse for excuse in EXCUSED if not any(finding.is_excused_by(excuse) for finding in findings)]
-    return left + [
-        Finding("lint.py", "spent-excuse", f"{rule} about {about or 'anything'}", "Nothing needs it: delete it.")
-        for rule, about in spent
-    ]
+    return [Finding("lint.py", "spent-excuse", f"{rule} of {about or 'anything'}", "Nothing needs it.") for rule, about in spent]
 
 
 def table(templates, translations):
@@ -379,11 +397,11 @@ def table(templates, translations):
 
 
 def main():
-    # It says at every turn which of its features are not switched on.
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)
     templates = read()
-    translations, refused = translate(templates)
-    findings = refused or inexcusable(all_findings(templates, translations, OUTPUT))
+    translations, findings = translate(templates)
+    if not findings:
+        found = all_findings(templates, translations, OUTPUT)
+        findings = unexcused(found) + spent_excuses(found)
     if findings:
         sys.exit("\n".join(map(str, findings)))
     print("\n".join(table(templates, translations)))

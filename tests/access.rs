@@ -54,6 +54,9 @@ pub(crate) async fn use_everything(world: &World) {
     let access_token = again.body["access_token"].as_str().unwrap();
     world.delete("/v1/sessions/current").token(access_token).send().await.expect_status(204);
     world.settled().await;
+
+    world.spoil_checklist(&ada.tenant).await;
+    world.stack().invoke("reconcile-checklists", json!({})).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

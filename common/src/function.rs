@@ -10,6 +10,7 @@ use crate::error::Code;
 use crate::feedback::{self, FeedbackTrigger};
 use crate::reply::Content;
 use crate::route::{Method, Route};
+use crate::schedule::{self, Hours, ScheduledTrigger};
 use crate::signing_keys::{self, Fetch};
 use crate::store::Access;
 use crate::trigger::{Listen, Patience, SendsMail, StreamTrigger};
@@ -43,6 +44,8 @@ pub enum Source {
     Stream(Stream),
     /// What becomes of mail, from SES by way of EventBridge.
     Feedback(Feedback),
+    /// The clock.
+    Schedule(Schedule),
 }
 
 pub struct Http {
@@ -67,6 +70,11 @@ pub struct Stream {
 }
 
 pub struct Feedback {
+    pub run: Run,
+}
+
+pub struct Schedule {
+    pub every: Hours,
     pub run: Run,
 }
 
@@ -133,12 +141,27 @@ impl Function {
         }
     }
 
+    pub const fn schedule<T: ScheduledTrigger>() -> Function {
+        Function {
+            name: T::NAME,
+            summary: T::SUMMARY,
+            access: [T::ACCESS, &[]],
+            signs: &[],
+            signing_keys: signing_keys::fetch_for(&[]),
+            sends_mail: SendsMail::No,
+            memory_mb: T::MEMORY_MB,
+            source: Source::Schedule(Schedule { every: T::EVERY, run: schedule::run::<T> }),
+        }
+    }
+
     /// How long it may take. A route less than an HTTP API waits for it, which is thirty seconds
     /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
     pub const fn timeout(&self) -> Duration {
         match self.source {
             Source::Http(_) => Duration::from_secs(29),
             Source::Stream(_) | Source::Feedback(_) => Duration::from_secs(60),
+            // The longest that Lambda lets a function run.
+            Source::Schedule(_) => Duration::from_secs(15 * 60),
         }
     }
 
@@ -150,22 +173,25 @@ impl Function {
     pub fn http(&self) -> Option<&Http> {
         match &self.source {
             Source::Http(http) => Some(http),
-            Source::Stream(_) | Source::Feedback(_) => None,
+            Source::Stream(_) | Source::Feedback(_) | Source::Schedule(_) => None,
         }
     }
 
     pub fn stream_source(&self) -> Option<&Stream> {
         match &self.source {
             Source::Stream(stream) => Some(stream),
-            Source::Http(_) | Source::Feedback(_) => None,
+            Source::Http(_) | Source::Feedback(_) | Source::Schedule(_) => None,
         }
     }
 
-    /// What runs it on one event, if that is what it is run by.
-    pub fn event_source(&self) -> Option<Run> {
+    pub fn is_run_by_feedback(&self) -> bool {
+        matches!(self.source, Source::Feedback(_))
+    }
+
+    pub fn schedule_source(&self) -> Option<&Schedule> {
         match &self.source {
-            Source::Feedback(feedback) => Some(feedback.run),
-            Source::Http(_) | Source::Stream(_) => None,
+            Source::Schedule(schedule) => Some(schedule),
+            Source::Http(_) | Source::Stream(_) | Source::Feedback(_) => None,
         }
     }
 }

@@ -34,6 +34,7 @@ pub fn main(function: &'static Function) -> ExitCode {
             Source::Http(http) => serve(app, http).await,
             Source::Stream(stream) => run(app, stream.run).await,
             Source::Feedback(feedback) => run(app, feedback.run).await,
+            Source::Schedule(schedule) => run(app, schedule.run).await,
         }
     });
     match outcome {

@@ -18,6 +18,7 @@ pub mod random;
 pub mod reply;
 pub mod request;
 pub mod route;
+pub mod schedule;
 pub mod signing_keys;
 pub mod store;
 pub mod trigger;

@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::error::{Code, Problem, Result};
-use crate::keys::{self, Item, Key, Kind, Range};
+use crate::keys::{self, Item, Key, Kind, Range, SortKey};
 use crate::random;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
@@ -35,6 +35,8 @@ pub enum Access {
     BatchGet(Kind),
     /// Read a range of one partition.
     Query(Kind),
+    /// Read throughout the table, whosever it is. For work on all tenants, never for a request.
+    Scan(Kind),
     /// Read through the index `gsi1`.
     QueryIndex(Kind),
     /// Put where nothing was.
@@ -120,6 +122,21 @@ pub struct Page<T> {
     pub items: Vec<Stored<T>>,
     /// The sort key to go on after; absent on the last page.
     pub next: Option<String>,
+}
+
+/// Part of a look through the table, and where the next part begins.
+#[derive(Debug)]
+pub struct Scanned<T> {
+    pub items: Vec<Stored<T>>,
+    /// Absent at the table's end.
+    pub next: Option<Place>,
+}
+
+/// A place in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pk: String,
+    sk: String,
 }
 
 /// In which direction of the sort key to read.
@@ -310,6 +327,34 @@ impl Store {
         let output = sent.map_err(failed)?;
         self.meter.count(output.consumed_capacity());
         output.items.unwrap_or_default().into_iter().map(decode).collect()
+    }
+
+    /// The items of kind `T` among the next `limit` items of the table, eventually consistent.
+    pub async fn scan<T: Item>(&self, limit: u16, after: Option<Place>) -> Result<Scanned<T>> {
+        self.permit(Access::Scan(T::KIND), "")?;
+        if self.scope != Scope::Any {
+            return Err(Problem::internal(format!("{} looked through all tenants for one", self.function)));
+        }
+        let (filter, sk) = match T::KIND.sort_key() {
+            SortKey::Exact(sk) => ("sk = :sk", sk.to_owned()),
+            SortKey::Prefix(prefix) => ("begins_with(sk, :sk)", prefix),
+        };
+        let sent = self
+            .client
+            .scan()
+            .table_name(&*self.table)
+            .filter_expression(filter)
+            .expression_attribute_values(":sk", AttributeValue::S(sk))
+            .limit(i32::from(limit))
+            .set_exclusive_start_key(after.map(|Place { pk, sk }| key_attributes(&pk, &sk)))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let output = sent.map_err(failed)?;
+        self.meter.count(output.consumed_capacity());
+        let next = output.last_evaluated_key.as_ref().map(item_id).transpose()?;
+        let items = output.items.unwrap_or_default().into_iter().map(decode).collect::<Result<_>>()?;
+        Ok(Scanned { items, next: next.map(|(pk, sk)| Place { pk, sk }) })
     }
 
     /// Changes one item in place, where `guard` holds; where it does not, nothing happens and nobody is told.

@@ -71,6 +71,7 @@ impl Listen {
             | Access::BatchGet(_)
             | Access::Query(_)
             | Access::QueryIndex(_)
+            | Access::Scan(_)
             | Access::Check(_) => return false,
         };
         self.kinds.contains(&kind) && self.events.contains(&event)

@@ -31,6 +31,7 @@ fn row(function: &Function) -> String {
     let (runs_on, who) = match &function.source {
         Source::Http(http) => (request(http), who(http.auth)),
         Source::Stream(stream) => (changes(stream), "the stream".to_owned()),
+        Source::Schedule(schedule) => (schedule.every.expression(), "the clock".to_owned()),
         Source::Feedback(_) => ("what becomes of mail".to_owned(), "SES, by way of EventBridge".to_owned()),
     };
     let access = access(function);
@@ -73,6 +74,7 @@ fn parts(access: Access) -> (&'static str, Kind) {
         Access::Get(kind) => ("get", kind),
         Access::BatchGet(kind) => ("batch get", kind),
         Access::Query(kind) => ("query", kind),
+        Access::Scan(kind) => ("scan", kind),
         Access::QueryIndex(kind) => ("query by index", kind),
         Access::Create(kind) => ("create", kind),
         Access::Replace(kind) => ("replace", kind),

@@ -146,13 +146,13 @@ pub(crate) fn sound_and(function: Function) -> [Area; 2] {
 pub(crate) fn http(function: &mut Function) -> &mut Http {
     match &mut function.source {
         Source::Http(http) => http,
-        Source::Stream(_) | Source::Feedback(_) => panic!("{} is a trigger", function.name),
+        Source::Stream(_) | Source::Feedback(_) | Source::Schedule(_) => panic!("{} is a trigger", function.name),
     }
 }
 
 pub(crate) fn stream(function: &mut Function) -> &mut Stream {
     match &mut function.source {
         Source::Stream(stream) => stream,
-        Source::Http(_) | Source::Feedback(_) => panic!("{} is not a stream's trigger", function.name),
+        Source::Http(_) | Source::Feedback(_) | Source::Schedule(_) => panic!("{} is not a stream's trigger", function.name),
     }
 }

@@ -16,7 +16,7 @@ const TRIES: u32 = 3;
 
 /// From now on every function that is run by what becomes of mail hears of it.
 pub(crate) fn start(functions: &[&'static Function], runner: &Functions, mailbox: &Mailbox) {
-    let hearing = functions.iter().filter(|function| function.event_source().is_some());
+    let hearing = functions.iter().filter(|function| function.is_run_by_feedback());
     let hearing: Arc<[_]> = hearing.map(|function| (function.name, runner.invoker(function))).collect();
     mailbox.on_event(Arc::new(move |event| {
         let hearing = Arc::clone(&hearing);

@@ -182,6 +182,10 @@ fn trigger(function: &'static Function) -> Option<Trigger> {
             let listens = "what becomes of mail".to_owned();
             Some(Trigger { name: function.name, summary: function.summary, listens })
         }
+        Source::Schedule(schedule) => {
+            let listens = format!("every {} hours", schedule.every.0);
+            Some(Trigger { name: function.name, summary: function.summary, listens })
+        }
         Source::Http(_) => None,
     }
 }

@@ -37,6 +37,7 @@ impl InProcess {
             Source::Http(http) => answer(http, app, event).await,
             Source::Stream(stream) => process(stream.run, app, event).await,
             Source::Feedback(feedback) => process(feedback.run, app, event).await,
+            Source::Schedule(schedule) => process(schedule.run, app, event).await,
         }
     }
 }

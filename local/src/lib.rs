@@ -22,6 +22,7 @@ mod private_keys;
 mod problem;
 mod request_body;
 mod runner;
+mod schedules;
 mod server;
 mod stack;
 mod start_error;

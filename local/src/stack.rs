@@ -8,6 +8,7 @@ use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::options::{Demo, Options};
 use crate::runner::Functions;
+use crate::schedules::Schedules;
 use crate::server::{self, Server};
 use crate::start_error::StartError;
 use crate::sweeper::Sweeper;
@@ -48,6 +49,7 @@ struct Running {
     functions: Functions,
     manifest: Vec<&'static Function>,
     sweeper: Sweeper,
+    schedules: Schedules,
     mail: Server,
     dynamo: Server,
     database: Database,
@@ -86,6 +88,7 @@ impl Stack {
             dynamo: Server::of_database("dynamodb", dynamo_listener, database.clone()),
             mail: Server::of_router("ses", mail_listener, ses::api_router(mailbox.clone())),
             sweeper: Sweeper::start(database.clone()),
+            schedules: Schedules::start(&options.functions, &functions),
             triggers: Triggers::start(&options.functions, &functions, &database, &data, &dead_letters),
             gateway: Server::of_router("gateway", listener, router),
             functions,
@@ -176,9 +179,10 @@ impl Stack {
     /// Takes no more requests, finishes those under way, and stops everything. What triggers have not done yet is done
     /// after the next start, where there is one.
     pub async fn shutdown(self) {
-        let Running { gateway, triggers, functions, manifest: _, sweeper, mail, dynamo, database, data } = self.running;
+        let Running { gateway, triggers, functions, manifest: _, sweeper, schedules, mail, dynamo, database, data } = self.running;
         gateway.stop().await;
         triggers.stop().await;
+        schedules.stop().await;
         functions.finish().await;
         drop(functions);
         sweeper.stop().await;

@@ -111,3 +111,27 @@ async fn every_member_sees_the_checklist_of_their_own_workspace() {
     let body = json!({ "email": "ada@acme.example", "password": PASSWORD });
     world.post("/v1/sessions", body).send().await.expect_status(201);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checklist_that_is_not_what_the_state_amounts_to_is_mended_by_the_clock_and_the_others_are_left_alone() {
+    let world = World::in_process().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let bob = world.sign_up("bob@other.example", "Other Ltd").await;
+    world.change("/v1/tenant", &ada, json!({ "default_time_zone_confirmed": true })).await.expect_status(200);
+    let (of_ada, of_bob) = (world.checklist(&ada).await, world.checklist(&bob).await);
+    world.spoil_checklist(&ada.tenant).await;
+    let spoilt = world.checklist(&ada).await;
+    assert_eq!(spoilt["steps"], json!([]));
+
+    world.stack().invoke("reconcile-checklists", json!({})).await.unwrap();
+    let mended = world.checklist(&ada).await;
+    let states = |checklist: &serde_json::Value| -> Vec<(serde_json::Value, serde_json::Value)> {
+        checklist["steps"].as_array().unwrap().iter().map(|step| (step["id"].clone(), step["state"].clone())).collect()
+    };
+    assert_eq!(states(&mended), states(&of_ada));
+    assert_eq!(world.checklist(&bob).await, of_bob);
+
+    let kept = world.everything_kept().await;
+    world.stack().invoke("reconcile-checklists", json!({})).await.unwrap();
+    assert_eq!(world.everything_kept().await, kept, "something was written although there was nothing to mend");
+}

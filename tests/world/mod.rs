@@ -283,6 +283,15 @@ impl World {
         items
     }
 
+    /// Makes a tenant's kept checklist one that its state does not amount to, past all triggers.
+    pub async fn spoil_checklist(&self, tenant: &str) {
+        let key = |text: &str| AttributeValue::S(text.to_owned());
+        let update = self.dynamo().update_item().table_name(self.stack().table());
+        let update = update.key("pk", key(&format!("TENANT#{tenant}"))).key("sk", key("CHECKLIST"));
+        let update = update.update_expression("SET steps = :none").expression_attribute_values(":none", AttributeValue::L(Vec::new()));
+        update.send().await.unwrap();
+    }
+
     /// A client of the table, beside the functions.
     pub fn dynamo(&self) -> aws_sdk_dynamodb::Client {
         match &self.place {

@@ -3,6 +3,7 @@
 use common::function::Function;
 
 pub mod get_checklist;
+pub mod reconcile_checklists;
 pub mod recompute_checklist;
 
-pub static FUNCTIONS: &[&Function] = &[&get_checklist::FUNCTION, &recompute_checklist::FUNCTION];
+pub static FUNCTIONS: &[&Function] = &[&get_checklist::FUNCTION, &recompute_checklist::FUNCTION, &reconcile_checklists::FUNCTION];

@@ -65,11 +65,13 @@ fn tenants_of(records: &[Record]) -> BTreeSet<TenantId> {
     records.iter().filter_map(tenant).collect()
 }
 
-async fn recompute(cx: &TriggerCx, tenant: TenantId) -> Result<()> {
+/// Folds until there is nothing to write. `Written` if there was.
+pub(crate) async fn recompute(cx: &TriggerCx, tenant: TenantId) -> Result<Recomputed> {
+    let mut outcome = Recomputed::AsKept;
     for _ in 0..TRIES {
         match recompute_once(cx, tenant).await {
-            Ok(Folded::AsKept) => return Ok(()),
-            Ok(Folded::Written) => {}
+            Ok(Recomputed::AsKept) => return Ok(outcome),
+            Ok(Recomputed::Written) => outcome = Recomputed::Written,
             Err(problem) if problem.code == Code::VersionStale => {}
             Err(problem) => return Err(problem),
         }
@@ -78,20 +80,20 @@ async fn recompute(cx: &TriggerCx, tenant: TenantId) -> Result<()> {
 }
 
 /// What a fold came to.
-enum Folded {
+pub(crate) enum Recomputed {
     /// The kept checklist is what the state amounts to.
     AsKept,
     /// It was not, and has been written.
     Written,
 }
 
-async fn recompute_once(cx: &TriggerCx, tenant: TenantId) -> Result<Folded> {
+async fn recompute_once(cx: &TriggerCx, tenant: TenantId) -> Result<Recomputed> {
     let wanted = (keys::checklist(tenant), keys::tenant(tenant), keys::counters(tenant), keys::billing(tenant));
     let (checklist, settings, counters, billing) = cx.store().snapshot(wanted).await?;
     // A tenant's items come to be in one transaction: where one is missing, the tenant is gone.
     let (Some(checklist), Some(settings), Some(counters), Some(billing)) = (checklist, settings, counters, billing)
     else {
-        return Ok(Folded::AsKept);
+        return Ok(Recomputed::AsKept);
     };
     let open = last_open_invite(cx, tenant, &counters).await?;
     let facts = Facts { tenant: &settings, counters: &counters, billing: &billing, last_open_invite: open.as_ref() };
@@ -107,10 +109,10 @@ async fn last_open_invite(cx: &TriggerCx, tenant: TenantId, counters: &Counters)
     Ok(page.items.into_iter().next().map(|open| open.item))
 }
 
-async fn write_if_changed(cx: &TriggerCx, before: &Stored<Checklist>, next: Checklist) -> Result<Folded> {
+async fn write_if_changed(cx: &TriggerCx, before: &Stored<Checklist>, next: Checklist) -> Result<Recomputed> {
     if before.item == next {
-        return Ok(Folded::AsKept);
+        return Ok(Recomputed::AsKept);
     }
     cx.store().transaction().replace(before, &next, Problem::version_stale()).commit().await?;
-    Ok(Folded::Written)
+    Ok(Recomputed::Written)
 }

@@ -3,7 +3,7 @@
 use super::intrinsic::reference;
 use super::lambda::{Deployed, RESOURCES_OF_A_FUNCTION};
 use super::yaml::{self, HEADER};
-use super::{Resources, alarm, feedback, route, stream};
+use super::{Resources, alarm, event, route, stream};
 use common::function::Source;
 use functions::Area;
 use serde_json::{Map, Value, json};
@@ -35,7 +35,7 @@ pub(super) fn template(area: &Area) -> Value {
 /// What CloudFormation counts, at its most: a function is several resources, and a deployment by degrees adds its own.
 pub(super) fn resource_count(area: &Area) -> usize {
     let written = resources(area).len();
-    let event_destinations = area.functions.iter().filter(|function| function.event_source().is_some()).count();
+    let event_destinations = area.functions.iter().filter(|function| function.is_run_by_feedback() || function.schedule_source().is_some()).count();
     let made_of_functions = area.functions.len() * (RESOURCES_OF_A_FUNCTION - 1);
     written + made_of_functions + event_destinations + RESOURCES_OF_GRADUAL_DEPLOYMENT
 }
@@ -59,7 +59,8 @@ fn of_function(deployed: &Deployed<'_>) -> Resources {
     match &deployed.function.source {
         Source::Http(http) => route::resources(deployed, http),
         Source::Stream(stream) => stream::resources(deployed, stream),
-        Source::Feedback(_) => feedback::resources(deployed),
+        Source::Feedback(_) => event::resources(deployed, event::of_mail()),
+        Source::Schedule(schedule) => event::resources(deployed, event::of_clock(schedule)),
     }
 }
 

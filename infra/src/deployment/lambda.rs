@@ -78,7 +78,7 @@ fn gradually(deployed: &Deployed<'_>) -> Value {
     let of_area = reference(&deployed.errors_alarm);
     let alarms = match deployed.function.source {
         Source::Http(_) => vec![of_area, reference("ServerErrorsAlarm")],
-        Source::Stream(_) | Source::Feedback(_) => vec![of_area],
+        Source::Stream(_) | Source::Feedback(_) | Source::Schedule(_) => vec![of_area],
     };
     json!({
         "Enabled": reference("Canary"),

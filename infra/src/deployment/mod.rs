@@ -5,7 +5,7 @@
 mod alarm;
 mod area;
 mod dashboard;
-mod feedback;
+mod event;
 mod intrinsic;
 mod lambda;
 pub mod policy;

@@ -20,7 +20,7 @@ pub enum On {
     Index,
 }
 
-/// One action on the table, and the starts of the partition keys on which it is granted.
+/// One action on the table, and the starts of the partition keys on which it is granted; none where it cannot be held to any.
 pub type Grants = BTreeMap<(On, &'static str), BTreeSet<&'static str>>;
 
 /// What `function` may do to the table.
@@ -40,6 +40,8 @@ fn grant(access: Access) -> (On, &'static str, Vec<&'static str>) {
         Access::Get(kind) => (On::Table, "dynamodb:GetItem", partitions(kind)),
         Access::BatchGet(kind) => (On::Table, "dynamodb:BatchGetItem", partitions(kind)),
         Access::Query(kind) => (On::Table, "dynamodb:Query", partitions(kind)),
+        // A scan names no key: there is none to hold it to.
+        Access::Scan(_) => (On::Table, "dynamodb:Scan", Vec::new()),
         Access::QueryIndex(kind) => (On::Index, "dynamodb:Query", index_partition(kind).into_iter().collect()),
         Access::Create(kind) | Access::Replace(kind) => (On::Table, "dynamodb:PutItem", partitions(kind)),
         Access::Update(kind) => (On::Table, "dynamodb:UpdateItem", partitions(kind)),
@@ -100,6 +102,10 @@ fn partitioned(on: On, partitions: &BTreeSet<&str>, actions: &[&str]) -> Value {
     };
     let names: String = partitions.iter().map(|prefix| super::logical_id(&prefix.trim_end_matches('#').to_lowercase())).collect();
     let mut statement = allow(&format!("{place}{names}"), actions, vec![resource]);
+    if partitions.is_empty() {
+        statement["Sid"] = json!(format!("Whole{place}"));
+        return statement;
+    }
     let patterns: Vec<_> = partitions.iter().map(|prefix| format!("{prefix}*")).collect();
     statement["Condition"] = json!({
         "ForAllValues:StringLike": { "dynamodb:LeadingKeys": patterns },

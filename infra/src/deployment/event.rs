@@ -1,22 +1,24 @@
-//! A trigger of what becomes of mail: the rule that picks SES's events, and where the events go that it could not take.
+//! A trigger that EventBridge runs, by what becomes of mail or by the clock: the rule, and where the events go that it could not take.
 
 use super::intrinsic::{attribute, reference};
 use super::lambda::Deployed;
 use super::{Resources, alarm, lambda, stream};
 use common::feedback::DETAIL_TYPES;
+use common::function::Schedule;
 use serde_json::{Map, Value, json};
 
 /// How often Lambda tries an event again that the function failed on.
 const RETRIES: u32 = 2;
 
-pub(super) fn resources(deployed: &Deployed<'_>) -> Resources {
+/// `run_by` is what its rule says: of which events, or when.
+pub(super) fn resources(deployed: &Deployed<'_>, run_by: Map<String, Value>) -> Resources {
     let function = deployed.function;
     let id = super::logical_id(function.name);
     let (rule, queue) = (format!("{id}Rule"), stream::on_failure(&id));
     let mut resources = lambda::resources(deployed, settings(&queue), Some(attribute(&queue, "Arn")));
     resources.insert(format!("{id}Permission"), permission(&id, &rule));
     resources.insert(format!("{queue}Policy"), undeliverable(&queue, &rule));
-    resources.insert(rule, rule_of(&id, &queue));
+    resources.insert(rule, rule_of(&id, &queue, run_by));
     resources.insert(format!("{id}GaveUp"), alarm::given_up(function, &queue));
     resources.insert(queue, stream::queue_of(function));
     resources
@@ -29,23 +31,31 @@ fn settings(queue: &str) -> Map<String, Value> {
 }
 
 /// <https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html>
-fn rule_of(id: &str, queue: &str) -> Value {
-    json!({
-        "Type": "AWS::Events::Rule",
-        "Properties": {
-            "Description": "What becomes of the mail that this deployment sends.",
-            "EventPattern": {
-                "source": ["aws.ses"],
-                "detail-type": DETAIL_TYPES,
-                "resources": [reference("MailConfigurationSetArn")],
-            },
-            "Targets": [{
-                "Id": "live",
-                "Arn": lambda::live(id),
-                "DeadLetterConfig": { "Arn": attribute(queue, "Arn") },
-            }],
-        },
-    })
+pub(super) fn of_mail() -> Map<String, Value> {
+    let pattern = json!({
+        "source": ["aws.ses"],
+        "detail-type": DETAIL_TYPES,
+        "resources": [reference("MailConfigurationSetArn")],
+    });
+    Map::from_iter([
+        ("Description".to_owned(), json!("What becomes of the mail that this deployment sends.")),
+        ("EventPattern".to_owned(), pattern),
+    ])
+}
+
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>
+pub(super) fn of_clock(schedule: &Schedule) -> Map<String, Value> {
+    Map::from_iter([("ScheduleExpression".to_owned(), json!(schedule.every.expression()))])
+}
+
+fn rule_of(id: &str, queue: &str, mut properties: Map<String, Value>) -> Value {
+    let target = json!({
+        "Id": "live",
+        "Arn": lambda::live(id),
+        "DeadLetterConfig": { "Arn": attribute(queue, "Arn") },
+    });
+    properties.insert("Targets".to_owned(), json!([target]));
+    json!({ "Type": "AWS::Events::Rule", "Properties": properties })
 }
 
 fn permission(id: &str, rule: &str) -> Value {
