@@ -52,15 +52,23 @@ async fn a_role_grants_what_its_function_was_seen_to_do_and_nothing_else() {
         }
     }
     let granted: usize = functions::all().flat_map(statements).map(|statement| statement.actions.len()).sum();
-    eprintln!("{granted} granted actions, {} calls seen, missing {}, excess {}", calls.len(), missing.len(), excess.len());
+    eprintln!(
+        "{granted} granted actions, {} calls seen, missing {}, excess {}",
+        calls.len(),
+        missing.len(),
+        excess.len()
+    );
     assert!(missing.is_empty(), "calls that IAM would refuse: {missing:#?}");
     assert!(excess.is_empty(), "granted and never used: {excess:#?}");
 }
 
 #[tokio::test]
 async fn the_judge_refuses_what_is_not_granted() {
-    let statement =
-        Statement { actions: vec!["dynamodb:GetItem".to_owned()], on: On::Table, leading_keys: Some(vec!["TENANT#*".to_owned()]) };
+    let statement = Statement {
+        actions: vec!["dynamodb:GetItem".to_owned()],
+        on: On::Table,
+        leading_keys: Some(vec!["TENANT#*".to_owned()]),
+    };
     let call = |action, on, leading_key: &str| Call {
         function: "f".to_owned(),
         action,
@@ -154,7 +162,9 @@ fn read(caller: &str, operation: &str, body: &Value) -> Vec<Call> {
             let items = body["TransactItems"].as_array().unwrap().iter();
             items.map(|item| keyed("dynamodb:GetItem", &item["Get"]["Key"])).collect()
         }
-        "TransactWriteItems" => body["TransactItems"].as_array().unwrap().iter().map(|write| of_write(write, keyed)).collect(),
+        "TransactWriteItems" => {
+            body["TransactItems"].as_array().unwrap().iter().map(|write| of_write(write, keyed)).collect()
+        }
         other => panic!("{caller} calls {other}, which this test does not know"),
     }
 }
@@ -224,12 +234,15 @@ fn actions(raw: &Value) -> impl Iterator<Item = &str> {
 }
 
 fn role(function: &Function) -> Value {
-    let area = functions::AREAS.iter().find(|area| area.functions.iter().any(|other| other.name == function.name)).unwrap();
+    let area =
+        functions::AREAS.iter().find(|area| area.functions.iter().any(|other| other.name == function.name)).unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../infra/areas/{}.yaml", area.name));
     let template: Value = yaml_serde::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let wanted = json!({ "Fn::Sub": format!("${{Prefix}}-{}", function.name) });
     let resources = template["Resources"].as_object().unwrap();
-    let lambda = resources.values().find(|resource| resource["Properties"]["FunctionName"] == wanted && !resource["Properties"]["Role"].is_null());
+    let lambda = resources
+        .values()
+        .find(|resource| resource["Properties"]["FunctionName"] == wanted && !resource["Properties"]["Role"].is_null());
     let role = lambda.unwrap()["Properties"]["Role"]["Fn::GetAtt"][0].as_str().unwrap();
     resources[role].clone()
 }

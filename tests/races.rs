@@ -106,8 +106,14 @@ type Item = std::collections::HashMap<String, AttributeValue>;
 
 async fn read(world: &World, tenant: &str, sk: &str) -> Item {
     let key = key(tenant, sk);
-    let got =
-        world.dynamo().get_item().table_name(world.stack().table()).set_key(Some(key)).consistent_read(true).send().await;
+    let got = world
+        .dynamo()
+        .get_item()
+        .table_name(world.stack().table())
+        .set_key(Some(key))
+        .consistent_read(true)
+        .send()
+        .await;
     got.unwrap().item.unwrap()
 }
 

@@ -192,7 +192,8 @@ mod tests {
     fn a_mail_without_our_tags_is_nobodys() {
         for tags in [json!({}), json!({ "tenant": ["ten_1"], "invite": [], "mail": ["x"] })] {
             let event: Event =
-                serde_json::from_value(json!({ "detail": { "eventType": "Delivery", "mail": { "tags": tags } } })).unwrap();
+                serde_json::from_value(json!({ "detail": { "eventType": "Delivery", "mail": { "tags": tags } } }))
+                    .unwrap();
             assert_eq!(event.feedback(), None);
         }
     }

@@ -55,8 +55,12 @@ fn from_parameters<'a>(lookup: Lookup<'a>, signs: &'static [TokenKind]) -> BoxFu
             tracing::error!(error = %DisplayErrorContext(&error), "SSM did not answer with the signing keys");
             unreadable(named.keys().next().copied().unwrap_or_default())
         })?;
-        let found: BTreeMap<_, _> =
-            answered.parameters.unwrap_or_default().into_iter().filter_map(|found| found.name.zip(found.value)).collect();
+        let found: BTreeMap<_, _> = answered
+            .parameters
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|found| found.name.zip(found.value))
+            .collect();
         let value = |(variable, name)| match found.get(&name) {
             Some(value) => Ok((variable, value.clone())),
             None => Err(unreadable(variable)),
@@ -68,7 +72,8 @@ fn from_parameters<'a>(lookup: Lookup<'a>, signs: &'static [TokenKind]) -> BoxFu
 
 fn named_parameters(lookup: Lookup<'_>, signs: &[TokenKind]) -> BTreeMap<&'static str, String> {
     let variables = signs.iter().map(|kind| kind.signing_variable());
-    let named = variables.filter_map(|variable| Some((variable, lookup(variable)?.strip_prefix(PARAMETER)?.to_owned())));
+    let named =
+        variables.filter_map(|variable| Some((variable, lookup(variable)?.strip_prefix(PARAMETER)?.to_owned())));
     named.collect()
 }
 

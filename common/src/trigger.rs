@@ -142,11 +142,7 @@ pub struct TriggerCx {
 }
 
 impl TriggerCx {
-    pub(crate) fn new(
-        app: Arc<App>,
-        function: &'static str,
-        access: &'static [Access],
-    ) -> TriggerCx {
+    pub(crate) fn new(app: Arc<App>, function: &'static str, access: &'static [Access]) -> TriggerCx {
         TriggerCx {
             store: Store::new(&app, function, [access, &[]]),
             app,

@@ -153,6 +153,8 @@ pub(crate) fn http(function: &mut Function) -> &mut Http {
 pub(crate) fn stream(function: &mut Function) -> &mut Stream {
     match &mut function.source {
         Source::Stream(stream) => stream,
-        Source::Http(_) | Source::Feedback(_) | Source::Schedule(_) => panic!("{} is not a stream's trigger", function.name),
+        Source::Http(_) | Source::Feedback(_) | Source::Schedule(_) => {
+            panic!("{} is not a stream's trigger", function.name)
+        }
     }
 }

@@ -216,7 +216,14 @@ fn writes(function: &Function, kind: Kind) -> bool {
 }
 
 fn reads(function: &Function, kind: Kind) -> bool {
-    let reads = [Access::Get(kind), Access::BatchGet(kind), Access::Query(kind), Access::QueryIndex(kind), Access::Scan(kind), Access::Check(kind)];
+    let reads = [
+        Access::Get(kind),
+        Access::BatchGet(kind),
+        Access::Query(kind),
+        Access::QueryIndex(kind),
+        Access::Scan(kind),
+        Access::Check(kind),
+    ];
     let listens = function.stream_source().is_some_and(|stream| stream.listens.kinds.contains(&kind));
     listens || reads.iter().any(|access| function.access().contains(access))
 }

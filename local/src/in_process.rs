@@ -25,7 +25,8 @@ impl InProcess {
         clock: &Clock,
         observer: Option<&Observer>,
     ) -> Result<InProcess, ConfigError> {
-        let app = |function: &&'static Function| Ok((function.name, Arc::new(app(environment, function, clock, observer)?)));
+        let app =
+            |function: &&'static Function| Ok((function.name, Arc::new(app(environment, function, clock, observer)?)));
         Ok(InProcess { apps: functions.iter().map(app).collect::<Result<_, ConfigError>>()? })
     }
 

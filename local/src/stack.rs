@@ -179,7 +179,8 @@ impl Stack {
     /// Takes no more requests, finishes those under way, and stops everything. What triggers have not done yet is done
     /// after the next start, where there is one.
     pub async fn shutdown(self) {
-        let Running { gateway, triggers, functions, manifest: _, sweeper, schedules, mail, dynamo, database, data } = self.running;
+        let Running { gateway, triggers, functions, manifest: _, sweeper, schedules, mail, dynamo, database, data } =
+            self.running;
         gateway.stop().await;
         triggers.stop().await;
         schedules.stop().await;

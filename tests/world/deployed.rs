@@ -86,7 +86,8 @@ impl Deployed {
         let mails = self.all_mails().await.into_iter().rev();
         let is_to = |mail: &Value| mail["To"][0].as_str().is_some_and(|to| to.eq_ignore_ascii_case(email));
         let mine = mails.filter(|mail| is_to(mail) && !self.old_mails.contains(&id_of(mail)));
-        mine.map(|mail| json!({ "subject": mail["Subject"], "text": mail["BodyText"], "html": mail["BodyHtml"] })).collect()
+        mine.map(|mail| json!({ "subject": mail["Subject"], "text": mail["BodyText"], "html": mail["BodyHtml"] }))
+            .collect()
     }
 
     async fn all_mails(&self) -> Vec<Value> {

@@ -288,7 +288,9 @@ impl World {
         let key = |text: &str| AttributeValue::S(text.to_owned());
         let update = self.dynamo().update_item().table_name(self.stack().table());
         let update = update.key("pk", key(&format!("TENANT#{tenant}"))).key("sk", key("CHECKLIST"));
-        let update = update.update_expression("SET steps = :none").expression_attribute_values(":none", AttributeValue::L(Vec::new()));
+        let update = update
+            .update_expression("SET steps = :none")
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
         update.send().await.unwrap();
     }
 

@@ -142,14 +142,13 @@ impl Mailbox {
     }
 
     fn holding(messages: Vec<Message>, directory: Option<PathBuf>) -> Self {
-        let inner =
-            Inner {
-                messages: Mutex::new(messages),
-                faults: Mutex::default(),
-                directory,
-                on_event: Mutex::default(),
-                unpublished: watch::Sender::new(0),
-            };
+        let inner = Inner {
+            messages: Mutex::new(messages),
+            faults: Mutex::default(),
+            directory,
+            on_event: Mutex::default(),
+            unpublished: watch::Sender::new(0),
+        };
         Self { inner: Arc::new(inner) }
     }
 }

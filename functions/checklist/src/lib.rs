@@ -3,7 +3,8 @@
 use common::function::Function;
 
 pub mod get_checklist;
-pub mod reconcile_checklists;
 pub mod recompute_checklist;
+pub mod reconcile_checklists;
 
-pub static FUNCTIONS: &[&Function] = &[&get_checklist::FUNCTION, &recompute_checklist::FUNCTION, &reconcile_checklists::FUNCTION];
+pub static FUNCTIONS: &[&Function] =
+    &[&get_checklist::FUNCTION, &recompute_checklist::FUNCTION, &reconcile_checklists::FUNCTION];

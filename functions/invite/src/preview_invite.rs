@@ -58,8 +58,12 @@ impl Route for PreviewInvite {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/v1/invites/preview";
     const AUTH: Auth = Auth::Nobody;
-    const ACCESS: &'static [Access] =
-        &[Access::BatchGet(Kind::Invite), Access::BatchGet(Kind::Tenant), Access::BatchGet(Kind::EmailOwner), Access::Get(Kind::User)];
+    const ACCESS: &'static [Access] = &[
+        Access::BatchGet(Kind::Invite),
+        Access::BatchGet(Kind::Tenant),
+        Access::BatchGet(Kind::EmailOwner),
+        Access::Get(Kind::User),
+    ];
     const REFUSES: &'static [Code] = &[Code::InviteInvalid, Code::InviteGone];
     type Caller = Nobody;
     type Input = Input;

@@ -65,7 +65,10 @@ fn a_function_without_its_configuration_ends_at_once_and_names_what_it_lacks() {
         let output = started_with(&changes);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(MISCONFIGURED), "{variable}={value}: {said}");
-        assert!(said.starts_with(&format!("accept-invite cannot start: {variable} {why}")), "{variable}={value}: {said}");
+        assert!(
+            said.starts_with(&format!("accept-invite cannot start: {variable} {why}")),
+            "{variable}={value}: {said}"
+        );
     }
 }
 
@@ -76,7 +79,10 @@ fn a_signing_key_that_ssm_does_not_hand_out_is_named_by_its_variable() {
         let output = started_with(&[("AWS_ENDPOINT_URL_SSM", &endpoint)]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(MISCONFIGURED), "{said}");
-        assert!(said.starts_with("accept-invite cannot start: SIGNING_KEY_ACCESS names a parameter that cannot be read"), "{said}");
+        assert!(
+            said.starts_with("accept-invite cannot start: SIGNING_KEY_ACCESS names a parameter that cannot be read"),
+            "{said}"
+        );
     }
 }
 
@@ -84,7 +90,8 @@ fn a_signing_key_that_ssm_does_not_hand_out_is_named_by_its_variable() {
 fn a_function_whose_key_ssm_hands_out_asks_for_its_first_event() {
     let key = private_key();
     let name = "/callaro/signing-keys/access/1";
-    let endpoint = ssm_that_answers(&format!(r#"{{"Parameters":[{{"Name":"{name}","Type":"SecureString","Value":"{key}"}}]}}"#));
+    let endpoint =
+        ssm_that_answers(&format!(r#"{{"Parameters":[{{"Name":"{name}","Type":"SecureString","Value":"{key}"}}]}}"#));
     let runtime = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = runtime.local_addr().unwrap().to_string();
     let mut function = command(&[

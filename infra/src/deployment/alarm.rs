@@ -20,7 +20,11 @@ pub(super) fn errors(functions: &[&Function]) -> Value {
 
 /// Some of the functions were not let run.
 pub(super) fn throttles(functions: &[&Function]) -> Value {
-    sum("Throttles", functions, "Lambda let functions not run: the account's concurrency is used up. See docs/scale.md.")
+    sum(
+        "Throttles",
+        functions,
+        "Lambda let functions not run: the account's concurrency is used up. See docs/scale.md.",
+    )
 }
 
 fn sum(metric: &str, functions: &[&Function], about: &str) -> Value {

@@ -35,7 +35,11 @@ pub(super) fn template(area: &Area) -> Value {
 /// What CloudFormation counts, at its most: a function is several resources, and a deployment by degrees adds its own.
 pub(super) fn resource_count(area: &Area) -> usize {
     let written = resources(area).len();
-    let event_destinations = area.functions.iter().filter(|function| function.is_run_by_feedback() || function.schedule_source().is_some()).count();
+    let event_destinations = area
+        .functions
+        .iter()
+        .filter(|function| function.is_run_by_feedback() || function.schedule_source().is_some())
+        .count();
     let made_of_functions = area.functions.len() * (RESOURCES_OF_A_FUNCTION - 1);
     written + made_of_functions + event_destinations + RESOURCES_OF_GRADUAL_DEPLOYMENT
 }

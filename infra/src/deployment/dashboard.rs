@@ -36,10 +36,17 @@ fn widgets(functions: &[&Function]) -> Vec<Value> {
         ("Capacity the table used", "Sum", table(&["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"])),
         ("Requests the table throttled", "Sum", table(&["ReadThrottleEvents", "WriteThrottleEvents"])),
         ("Mail", "Sum", mail(&["Send", "Delivery", "Bounce", "Complaint", "Reject"])),
-        ("Share of mail that bounced or was called spam", "Maximum", mail(&["Reputation.BounceRate", "Reputation.ComplaintRate"])),
+        (
+            "Share of mail that bounced or was called spam",
+            "Maximum",
+            mail(&["Reputation.BounceRate", "Reputation.ComplaintRate"]),
+        ),
     ];
     let place = |at: usize| (at as u32 % 2 * WIDTH, at as u32 / 2 * HEIGHT);
-    all.into_iter().enumerate().map(|(at, (title, statistic, metrics))| widget(place(at), title, statistic, metrics)).collect()
+    all.into_iter()
+        .enumerate()
+        .map(|(at, (title, statistic, metrics))| widget(place(at), title, statistic, metrics))
+        .collect()
 }
 
 fn widget((x, y): (u32, u32), title: &str, statistic: &str, metrics: Vec<Value>) -> Value {

@@ -97,9 +97,8 @@ fn environment(function: &Function) -> Map<String, Value> {
         (config::MAIL_CONFIGURATION_SET, reference("MailConfigurationSet")),
         (config::VERIFYING_KEYS, reference("VerifyingKeys")),
     ];
-    let signing = |kind: &TokenKind| {
-        (kind.signing_variable(), text(format!("ssm:{}", policy::signing_key_parameter(*kind))))
-    };
+    let signing =
+        |kind: &TokenKind| (kind.signing_variable(), text(format!("ssm:{}", policy::signing_key_parameter(*kind))));
     let all = shared.into_iter().chain(function.signs.iter().map(signing));
     all.map(|(variable, value)| (variable.to_owned(), value)).collect()
 }

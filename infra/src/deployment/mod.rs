@@ -39,7 +39,9 @@ pub(crate) fn findings(areas: &[Area]) -> Vec<String> {
     let too_large = areas.iter().map(|area| (area.name, area::resource_count(area)));
     let too_large = too_large.filter(|(_, count)| *count > MOST_RESOURCES);
     let say = |(name, count)| {
-        format!("{name}: its stack would have {count} resources, and CloudFormation takes {MOST_RESOURCES}; split the area.")
+        format!(
+            "{name}: its stack would have {count} resources, and CloudFormation takes {MOST_RESOURCES}; split the area."
+        )
     };
     too_large.map(say).collect()
 }

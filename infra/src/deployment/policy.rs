@@ -100,7 +100,8 @@ fn partitioned(on: On, partitions: &BTreeSet<&str>, actions: &[&str]) -> Value {
         On::Table => ("Table", reference("TableArn")),
         On::Index => ("Index", text("${TableArn}/index/gsi1")),
     };
-    let names: String = partitions.iter().map(|prefix| super::logical_id(&prefix.trim_end_matches('#').to_lowercase())).collect();
+    let names: String =
+        partitions.iter().map(|prefix| super::logical_id(&prefix.trim_end_matches('#').to_lowercase())).collect();
     let mut statement = allow(&format!("{place}{names}"), actions, vec![resource]);
     if partitions.is_empty() {
         statement["Sid"] = json!(format!("Whole{place}"));
@@ -130,11 +131,8 @@ fn stream() -> [Value; 2] {
 /// As the configured sender and nobody else. SES asks for the configuration set too
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html>).
 fn mail() -> Value {
-    let mut statement = allow(
-        "SendMail",
-        &["ses:SendEmail"],
-        vec![reference("MailIdentityArn"), reference("MailConfigurationSetArn")],
-    );
+    let mut statement =
+        allow("SendMail", &["ses:SendEmail"], vec![reference("MailIdentityArn"), reference("MailConfigurationSetArn")]);
     statement["Condition"] = json!({ "StringEquals": { "ses:FromAddress": reference("MailAddress") } });
     statement
 }

@@ -50,9 +50,9 @@ fn handed(parameter: &str) -> Value {
         "MailAddress" => text("${MailLocalPart}@${MailDomain}"),
         "MailFrom" => text("${MailName} <${MailLocalPart}@${MailDomain}>"),
         "MailIdentityArn" => text("arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/${MailDomain}"),
-        "MailConfigurationSetArn" => text(
-            "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/${MailConfigurationSet}",
-        ),
+        "MailConfigurationSetArn" => {
+            text("arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/${MailConfigurationSet}")
+        }
         name => reference(name),
     }
 }

@@ -46,7 +46,8 @@ fn a_route_is_called_by_its_method_and_path_and_by_nobody_else() {
 #[test]
 fn a_function_that_touches_nothing_may_only_log() {
     let statements = &resource("ListThingsRole")["Properties"]["Policies"][0]["PolicyDocument"]["Statement"];
-    let sids: Vec<_> = statements.as_array().unwrap().iter().filter_map(|statement| statement["Sid"].as_str()).collect();
+    let sids: Vec<_> =
+        statements.as_array().unwrap().iter().filter_map(|statement| statement["Sid"].as_str()).collect();
     assert_eq!(sids, ["Log"]);
 }
 
@@ -54,7 +55,8 @@ fn a_function_that_touches_nothing_may_only_log() {
 fn a_trigger_has_its_filters_and_gives_up_into_its_own_queue() {
     let mapping = &resource("CountThingsMapping")["Properties"];
     let filter = json!({ "eventName": ["INSERT", "REMOVE"], "dynamodb": { "Keys": { "sk": { "S": [{ "prefix": "MEMBER#" }] } } } });
-    let pattern: Value = serde_json::from_str(mapping["FilterCriteria"]["Filters"][0]["Pattern"].as_str().unwrap()).unwrap();
+    let pattern: Value =
+        serde_json::from_str(mapping["FilterCriteria"]["Filters"][0]["Pattern"].as_str().unwrap()).unwrap();
     assert_eq!(pattern, filter);
     assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
     assert_eq!(mapping["BisectBatchOnFunctionError"], true);
@@ -98,9 +100,14 @@ fn an_area_is_handed_every_parameter_that_it_has_and_each_is_something_of_the_ro
         let mut names: Vec<_> = handed.keys().cloned().collect();
         names.sort();
         assert_eq!(names, wanted, "{}", area.name);
-        let refers_to = handed.values().filter_map(|value| value["Ref"].as_str()).filter(|name| !name.starts_with("AWS::"));
+        let refers_to =
+            handed.values().filter_map(|value| value["Ref"].as_str()).filter(|name| !name.starts_with("AWS::"));
         for name in refers_to {
-            assert!(root::BASE.contains(&format!("\n  {name}:\n")), "{}: {name} is nothing of the root stack", area.name);
+            assert!(
+                root::BASE.contains(&format!("\n  {name}:\n")),
+                "{}: {name} is nothing of the root stack",
+                area.name
+            );
         }
     }
 }
