@@ -10,6 +10,10 @@ from pathlib import Path
 
 BUDGET = 3_000_000
 
+# What is known to be over, up to where, and why (docs/decisions/0003-binaries.md): who sets a password judges it by zxcvbn, whose word
+# lists and regular expressions are 0.8 MB zipped.
+OVER = {"accept-invite": 4_000_000, "confirm-sign-up": 4_000_000}
+
 
 def holds(archive: Path, binary: bytes) -> bool:
     try:
@@ -51,6 +55,9 @@ print(f"{'function':<24} {'binary':>12} {'zipped':>12}")
 for name, binary_size, zipped_size in [*rows, total]:
     print(f"{name:<24} {binary_size:>12,} {zipped_size:>12,}")
 
-over = [name for name, _, size in rows if size > BUDGET]
+known = [name for name, _, size in rows if BUDGET < size <= OVER.get(name, 0)]
+if known:
+    print(f"over the budget of {BUDGET:,} bytes zipped, for a reason: {', '.join(known)}")
+over = [name for name, _, size in rows if size > OVER.get(name, BUDGET)]
 if over:
     sys.exit(f"over the budget of {BUDGET:,} bytes zipped: {', '.join(over)}")

@@ -16,6 +16,9 @@ use uuid::Uuid;
 const EVERYTHING: &[Access] = &[
     Access::Get(Kind::Billing),
     Access::Get(Kind::Counters),
+    Access::BatchGet(Kind::Billing),
+    Access::BatchGet(Kind::Counters),
+    Access::Scan(Kind::Billing),
     Access::Create(Kind::Billing),
     Access::Create(Kind::Counters),
     Access::Create(Kind::OpenInvite),
@@ -38,6 +41,10 @@ async fn store(access: &'static [Access]) -> (World, Store) {
 
 fn tenant(n: u128) -> TenantId {
     TenantId::from_uuid(Uuid::from_u128(n))
+}
+
+fn mark() -> Mark {
+    Mark { by: UserId::from_uuid(Uuid::from_u128(9)), at: Timestamp::UNIX_EPOCH }
 }
 
 fn refusal() -> Problem {
@@ -95,8 +102,7 @@ async fn a_transaction_happens_whole_or_not_at_all_and_answers_with_the_refusal_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_counter_moves_only_while_its_guard_holds() {
     let (_world, store) = store(EVERYTHING).await;
-    let mark = Mark { by: UserId::from_uuid(Uuid::from_u128(9)), at: Timestamp::UNIX_EPOCH };
-    let counters = Counters { admins: 3, ..Counters::new(tenant(1), mark) };
+    let counters = Counters { admins: 3, ..Counters::new(tenant(1), mark()) };
     store.transaction().create(&counters, refusal()).commit().await.unwrap();
     let less = || {
         let guard = Guard::present().and_at_least("admins", 2);
@@ -126,6 +132,31 @@ async fn many_items_come_in_the_order_they_were_asked_for_with_gaps_where_nothin
     assert!(one.is_some() && none.is_none());
     let (one, none) = store.snapshot((keys::billing(tenant(0)), keys::counters(tenant(0)))).await.unwrap();
     assert!(one.is_some() && none.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_through_the_table_comes_by_every_item_of_a_kind_once_and_is_not_for_one_tenant() {
+    let (_world, store) = store(EVERYTHING).await;
+    for n in 0..25 {
+        store.transaction().create(&Billing::new(tenant(n)), refusal()).commit().await.unwrap();
+        store.transaction().create(&Counters::new(tenant(n), mark()), refusal()).commit().await.unwrap();
+    }
+    let (mut found, mut after, mut calls) = (Vec::new(), None, 0);
+    loop {
+        let part = store.scan::<Billing>(10, after).await.unwrap();
+        calls += 1;
+        found.extend(part.items.iter().map(|billing| billing.tenant));
+        after = part.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    found.sort();
+    assert_eq!(found, (0..25).map(tenant).collect::<Vec<_>>());
+    assert!(calls >= 5, "50 items, 10 at a time, came in {calls} calls");
+
+    let of_one = store.scoped_to(tenant(1)).scan::<Billing>(10, None).await;
+    assert_eq!(of_one.unwrap_err().code, Code::Internal);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -195,7 +195,7 @@ def a_changed_function_is_updated_in_place(operator, client, person):
     assert items and operator.items() == items, "an item is gone, or another"
     assert client.status_with(person["token"]) == 200
     client.sign_in(person["email"])
-    client.sign_up("grace@acme.example")
+    client.sign_up("grace@rehearsal.example")
     return f"{len(after)} functions, {len(items)} items, {took}"
 
 
