@@ -3,10 +3,13 @@
     infra/deploy PARAMETERS [options of `sam deploy`]
 
 Refuses what CloudFormation would take and nobody means: a parameter that no template has, which `sam deploy` passes over in silence,
-and one that has no value. Values themselves are checked by the template's constraints, before anything is changed.
+and one that has no value. Hands over every parameter, those that the file leaves out with their defaults: left out, CloudFormation
+would keep the value that was deployed last, and the file would not say what is deployed. Values themselves are checked by the
+template's constraints, before anything is changed.
 """
 
 import hashlib
+import json
 import os
 import pathlib
 import sys
@@ -26,27 +29,40 @@ class Refused(Exception):
     """What was asked for cannot be done; the text says why and what to do instead."""
 
 
+# Lambda takes names of 64 characters, and a function's is the stack's and up to 23 more.
+LONGEST_STACK_NAME = 41
+
+
 def declared():
-    """The template's parameters, and which of them have to be given. Its own tags stand for nothing here."""
-    yaml = YAML(typ="rt")
-    template = yaml.load((INFRA / "template.yaml").read_text())
-    parameters = template["Parameters"]
-    return set(parameters), {name for name, parameter in parameters.items() if "Default" not in parameter}
+    """The template's parameters, each with its default, or None where it has to be given."""
+    template = YAML(typ="rt").load((INFRA / "template.yaml").read_text())
+    return {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+
+
+def text(value):
+    """As CloudFormation writes values. In YAML true is no text, and Python's would be True."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def read(path):
+    """The stack's name, and a value for every parameter but Release."""
     if not path.is_file():
         raise Refused(f"{path} is not there. Copy infra/parameters.example.yaml and fill it in.")
-    values = YAML(typ="safe").load(path.read_text()) or {}
-    known, required = declared()
-    unknown = set(values) - known - {STACK_NAME} | set(values) & {RELEASE}
+    given = YAML(typ="safe").load(path.read_text()) or {}
+    defaults = declared()
+    unknown = set(given) - set(defaults) - {STACK_NAME} | set(given) & {RELEASE}
     if unknown:
         raise Refused(f"{path}: no parameter of the template: {', '.join(sorted(unknown))}. infra/base.yaml has them all.")
-    missing = sorted(name for name in (required | {STACK_NAME}) - {RELEASE} if not values.get(name))
+    values = {name: default if given.get(name) is None else given[name] for name, default in defaults.items()}
+    del values[RELEASE]
+    missing = [name for name, value in {STACK_NAME: given.get(STACK_NAME), **values}.items() if value is None]
     if missing:
         keys = " `make keys` fills in the keys." if any("Key" in name for name in missing) else ""
-        raise Refused(f"{path}: without a value: {', '.join(missing)}.{keys}")
-    return values
+        raise Refused(f"{path}: without a value: {', '.join(sorted(missing))}.{keys}")
+    stack = text(given[STACK_NAME])
+    if len(stack) > LONGEST_STACK_NAME:
+        raise Refused(f"{path}: {STACK_NAME} has {len(stack)} characters, and {LONGEST_STACK_NAME} are the most.")
+    return stack, {name: text(value) for name, value in values.items()}
 
 
 def release(parameters):
@@ -66,7 +82,10 @@ def main():
         if len(sys.argv) < 2:
             raise Refused(__doc__)
         path = pathlib.Path(sys.argv[1])
-        values = read(path)
+        stack, values = read(path)
+        overrides = PACKAGES.parent / "parameters.yaml"
+        # JSON is YAML, and says that all of them are texts.
+        overrides.write_text(json.dumps({**values, RELEASE: release(path)}, indent=2))
         sam = pathlib.Path(sys.executable).parent / "sam"
         command = [
             str(sam),
@@ -74,7 +93,7 @@ def main():
             "--template-file",
             str(INFRA / "template.yaml"),
             "--stack-name",
-            values[STACK_NAME],
+            stack,
             "--resolve-s3",
             # Roles are made, for functions with names; nested stacks go through the SAM transform.
             "--capabilities",
@@ -83,8 +102,7 @@ def main():
             "--no-fail-on-empty-changeset",
             *sys.argv[2:],
             "--parameter-overrides",
-            f"file://{path.resolve()}",
-            f"{RELEASE}={release(path)}",
+            f"file://{overrides}",
         ]
         os.environ.setdefault("SAM_CLI_TELEMETRY", "0")
         os.execv(command[0], command)

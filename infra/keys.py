@@ -3,7 +3,8 @@
     infra/keys PARAMETERS create             a key for every kind of token that has none yet
     infra/keys PARAMETERS introduce KIND     one more key, which everybody trusts after the next deployment
     infra/keys PARAMETERS switch KIND ID     signs with that key after the next deployment
-    infra/keys PARAMETERS retire KIND ID     trusts that key no more after the next deployment, and deletes it
+    infra/keys PARAMETERS retire KIND ID     trusts that key no more after the next deployment
+    infra/keys PARAMETERS delete KIND ID     deletes a retired key: there is no going back to a release that it signed for
 
 PARAMETERS is the parameter file of a deployment. What is to be trusted and what signs is written there and nowhere else, so a
 rotation is a change that is reviewed, deployed and rolled back like any other. A private key is kept in one SSM parameter, named
@@ -129,15 +130,21 @@ def switch(_, parameters, kind, key_id):
     print(f"{kind}: {key_id} will sign. Deploy, wait for what {before} signed to expire, then retire that.")
 
 
-def retire(ssm, parameters, kind, key_id):
+def retire(_, parameters, kind, key_id):
     left = [key for key in parameters.keys(kind) if key["kid"] != key_id]
     if parameters.signer(kind) == key_id:
         raise Refused(f"{key_id} still signs {kind}. Switch to another key and deploy first.")
     if len(left) == len(parameters.keys(kind)):
         raise Refused(f"{key_id} is not among the trusted keys of {kind}.")
     parameters.trust(kind, left)
+    print(f"{kind}: {key_id} will not be trusted. Deploy; once you would not go back any more, delete it.")
+
+
+def delete(ssm, parameters, kind, key_id):
+    if key_id in thumbprints(parameters.keys(kind)):
+        raise Refused(f"{key_id} is still trusted for {kind}. Retire it and deploy first.")
     ssm.delete_parameter(Name=parameters.path_of(kind, key_id))
-    print(f"{kind}: {key_id} is deleted, and will not be trusted once this is deployed.")
+    print(f"{kind}: {key_id} is deleted.")
 
 
 def of_kind(keys, kind):
@@ -146,7 +153,7 @@ def of_kind(keys, kind):
     return keys[kind]
 
 
-COMMANDS = {"create": (create, 0), "introduce": (introduce, 1), "switch": (switch, 2), "retire": (retire, 2)}
+COMMANDS = {"create": (create, 0), "introduce": (introduce, 1), "switch": (switch, 2), "retire": (retire, 2), "delete": (delete, 2)}
 
 
 def run(arguments):

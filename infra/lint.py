@@ -101,6 +101,18 @@ EXCUSED = {
     ("wildcard-resource", "dynamodb:ListStreams on ${TableArn}/stream/*"): (
         "Streams are listed by table, so the table's streams are what can be named."
     ),
+    ("wildcard-resource", "ssm:GetParameters on arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SigningKeysPath}/access/*"): (
+        "Roles have no versions: while another key comes to sign, and after going back, functions start that are told the other one."
+    ),
+    ("wildcard-resource", "ssm:GetParameters on arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SigningKeysPath}/invite/*"): (
+        "As above."
+    ),
+    ("wildcard-resource", "ssm:GetParameters on arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SigningKeysPath}/sign_up/*"): (
+        "As above."
+    ),
+    ("wildcard-resource", "ses:SendEmail on arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*"): (
+        "Recipients in SES's sandbox are identities that nobody here knows. Only with MailSandbox, and only as the configured sender."
+    ),
     ("managed-policy", "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"): (
         "What CodeDeploy needs to move an alias is CodeDeploy's to say. The role exists only with Canary, and no function has it."
     ),

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// How long a stream keeps its records (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html>).
-const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+/// An hour less than a stream keeps its records (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html>).
+const LONGEST: Duration = Duration::from_secs(23 * 60 * 60);
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(50), longest: Duration::from_secs(2) };
 /// Longer than all retries of a record take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -111,7 +111,7 @@ impl Trigger {
 fn mapping(function: &Function, stream: &Stream) -> Mapping {
     let (max_retries, max_age) = match stream.patience {
         Patience::Retries(retries) => (retries, HOUR),
-        Patience::AsLongAsTheStream => (u32::MAX, RETENTION),
+        Patience::AsLongAsTheStream => (u32::MAX, LONGEST),
     };
     Mapping {
         name: function.name.to_owned(),

@@ -107,6 +107,7 @@ fn placeholders(text: &str) -> impl Iterator<Item = String> {
 fn decided_by(condition: &str) -> Option<&'static str> {
     match condition {
         "HasTracing" => Some("Tracing"),
+        "IsMailSandbox" => Some("MailSandbox"),
         "HasPermissionsBoundary" => Some("PermissionsBoundary"),
         _ => None,
     }
@@ -115,6 +116,7 @@ fn decided_by(condition: &str) -> Option<&'static str> {
 fn conditions(parameters: &BTreeSet<String>) -> Map<String, Value> {
     let all = [
         ("HasTracing", "Tracing", json!({ "Fn::Equals": [reference("Tracing"), "Active"] })),
+        ("IsMailSandbox", "MailSandbox", json!({ "Fn::Equals": [reference("MailSandbox"), "true"] })),
         (
             "HasPermissionsBoundary",
             "PermissionsBoundary",

@@ -69,7 +69,7 @@ pub(super) fn document(function: &Function, log_group: Value, on_failure: Option
     }
     statements.extend(on_failure.map(|queue| allow("GiveUp", &["sqs:SendMessage"], vec![queue])));
     if function.sends_mail == SendsMail::Yes {
-        statements.push(mail());
+        statements.extend([mail(), either("IsMailSandbox", mail_to_verified(), no_value())]);
     }
     if !function.signs.is_empty() {
         statements.push(signing_keys(function.signs));
@@ -137,11 +137,22 @@ fn mail() -> Value {
     statement
 }
 
+/// In its sandbox SES also asks for permission on the recipient's identity, by reports of people who met that
+/// (<https://github.com/aws/aws-sdk-js/issues/3641>).
+fn mail_to_verified() -> Value {
+    let identities = text("arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*");
+    let mut statement = allow("SendMailInSandbox", &["ses:SendEmail"], vec![identities]);
+    statement["Condition"] = json!({ "StringEquals": { "ses:FromAddress": reference("MailAddress") } });
+    statement
+}
+
+/// Every key of the kinds that it signs, not the one that signs now alone: roles have no versions. While a deployment moves to another
+/// key, and after going back to an earlier one, functions start that are told the other.
 fn signing_keys(signs: &[TokenKind]) -> Value {
     let parameter = |kind: &TokenKind| {
         text(format!(
-            "arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{}",
-            signing_key_parameter(*kind)
+            "arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter${{SigningKeysPath}}/{}/*",
+            kind.as_str()
         ))
     };
     allow("ReadSigningKeys", &["ssm:GetParameters"], signs.iter().map(parameter).collect())

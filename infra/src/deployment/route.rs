@@ -45,14 +45,20 @@ pub(super) fn resources(deployed: &Deployed<'_>, http: &Http) -> Resources {
                 "Action": "lambda:InvokeFunction",
                 "FunctionName": lambda::live(&id),
                 "Principal": "apigateway.amazonaws.com",
-                // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+                // The API's one stage has a name that is a sign, and a path's parameters are whatever they are: stars, as SAM writes
+                // them for its own HTTP APIs.
                 "SourceArn": text(format!(
-                    "arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{ApiId}}/$default/{}{}",
+                    "arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{ApiId}}/*/{}{}",
                     http.method.as_str(),
-                    http.path,
+                    with_stars(http.path),
                 )),
             },
         }),
     );
     resources
+}
+
+fn with_stars(path: &str) -> String {
+    let segments = path.split('/').map(|segment| if segment.starts_with('{') { "*" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
 }

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 /// The longest that a record may be tried for, where a later record does the same work anyway: an hour.
 const HOUR: u32 = 60 * 60;
 
-/// How long a stream keeps its records: a day.
-const RETENTION: u32 = 24 * HOUR;
+/// An hour less than a stream keeps its records, which is a day: what is given up is then said in the queue, and not just gone.
+const LONGEST: u32 = 23 * HOUR;
 
 pub(super) fn resources(deployed: &Deployed<'_>, stream: &Stream) -> Resources {
     let function = deployed.function;
@@ -45,7 +45,7 @@ fn mapping(id: &str, stream: &Stream) -> Value {
     let (retries, age) = match stream.patience {
         Patience::Retries(retries) => (i64::from(retries), HOUR),
         // -1 is without end.
-        Patience::AsLongAsTheStream => (-1, RETENTION),
+        Patience::AsLongAsTheStream => (-1, LONGEST),
     };
     let filters: Vec<_> =
         stream.listens.filters().into_iter().map(|pattern| json!({ "Pattern": pattern.to_string() })).collect();
