@@ -1,7 +1,8 @@
 //! The whole system, used as its clients use it: over HTTP, with the mail it sends.
 //!
-//! The scenarios run against a *target*: the functions in this process or, with `CALLARO_BOOTSTRAPS=DIR`, their real
-//! binaries. Every answer that any test gets is checked against the OpenAPI document.
+//! The scenarios run against a *target*: the functions in this process; with `CALLARO_BOOTSTRAPS=DIR`, their real binaries; with
+//! `CALLARO_DEPLOYED=FILE`, the deployment that this file describes (`tests/test-deploy`). Every answer that any test gets is checked
+//! against the OpenAPI document.
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 mod access;

@@ -109,8 +109,8 @@ impl World {
             })),
             ..options
         };
-        let asked = common::config::process_environment(DEPLOYED).is_none();
-        assert!(asked, "this test needs a stack of its own, so tests/deploy/not-here.txt has to name it");
+        let here = common::config::process_environment(DEPLOYED).is_none();
+        assert!(here, "this test needs a stack of its own, so tests/deploy/not-here.txt has to name it");
         let stack = Stack::start(options).await.unwrap();
         World { ahead, observed, ..World::at(Place::Local(Box::new(stack))) }
     }
@@ -154,6 +154,7 @@ impl World {
 
     /// Lets time pass for the functions.
     pub fn pass(&self, time: SignedDuration) {
+        assert!(matches!(self.place, Place::Local(_)), "a deployment's time is everybody's");
         self.ahead.fetch_add(time.as_secs(), Ordering::SeqCst);
     }
 
