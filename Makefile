@@ -26,10 +26,10 @@ package: ## What is deployed: every function, zipped, in target/package
 PARAMETERS ?= infra/parameters.yaml
 
 keys: ## A signing key for every kind of token that has none yet, in SSM and in PARAMETERS
-	./infra/keys $(PARAMETERS) create
+	./infra/keys "$(PARAMETERS)" create
 
 deploy: package ## Deploys by PARAMETERS to the AWS account of your environment
-	./infra/deploy $(PARAMETERS)
+	./infra/deploy "$(PARAMETERS)"
 
 test-deploy: package ## Deploys to an emulator of AWS and runs the scenarios there
 	./tests/test-deploy

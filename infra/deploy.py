@@ -14,7 +14,10 @@ import os
 import pathlib
 import sys
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 INFRA = pathlib.Path(__file__).resolve().parent
 PACKAGES = INFRA.parent / "target" / "package"
@@ -29,6 +32,9 @@ class Refused(Exception):
     """What was asked for cannot be done; the text says why and what to do instead."""
 
 
+# The kinds of token, and the parameter that says which of its keys signs.
+SIGNERS = {"access": "AccessKeyId", "invite": "InviteKeyId", "sign_up": "SignUpKeyId"}
+
 # Lambda takes names of 64 characters, and a function's is the stack's and up to 23 more.
 LONGEST_STACK_NAME = 41
 
@@ -39,16 +45,25 @@ def declared():
     return {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
 
 
-def text(value):
+def text(name, value):
     """As CloudFormation writes values. In YAML true is no text, and Python's would be True."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int):
+        return str(value)
+    raise Refused(f"{name}: {value!r} is neither a text nor a whole number. Put a text into quotes.")
 
 
 def read(path):
     """The stack's name, and a value for every parameter but Release."""
     if not path.is_file():
         raise Refused(f"{path} is not there. Copy infra/parameters.example.yaml and fill it in.")
-    given = YAML(typ="safe").load(path.read_text()) or {}
+    try:
+        given = YAML(typ="safe").load(path.read_text()) or {}
+    except YAMLError as error:
+        raise Refused(f"{path} is no YAML: {error}") from error
+    if not isinstance(given, dict):
+        raise Refused(f"{path} is no list of names and values. infra/parameters.example.yaml is one.")
     defaults = declared()
     unknown = set(given) - set(defaults) - {STACK_NAME} | set(given) & {RELEASE}
     if unknown:
@@ -59,19 +74,45 @@ def read(path):
     if missing:
         keys = " `make keys` fills in the keys." if any("Key" in name for name in missing) else ""
         raise Refused(f"{path}: without a value: {', '.join(sorted(missing))}.{keys}")
-    stack = text(given[STACK_NAME])
+    stack = text(STACK_NAME, given[STACK_NAME])
     if len(stack) > LONGEST_STACK_NAME:
         raise Refused(f"{path}: {STACK_NAME} has {len(stack)} characters, and {LONGEST_STACK_NAME} are the most.")
-    return stack, {name: text(value) for name, value in values.items()}
+    values = {name: text(name, value) for name, value in values.items()}
+    require_trusted_keys(path, values)
+    return stack, values
 
 
-def release(parameters):
+def require_trusted_keys(path, values):
+    """A key that signs and is not trusted would have every token refused; the template cannot see that."""
+    try:
+        trusted = {kind: {key["kid"] for key in keys["keys"]} for kind, keys in json.loads(values["VerifyingKeys"]).items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Refused(f"{path}: VerifyingKeys is not what `make keys` writes: {error!r}.") from error
+    for kind, parameter in SIGNERS.items():
+        if values[parameter] not in trusted.get(kind, set()):
+            raise Refused(f"{path}: {parameter} is no key that VerifyingKeys has for {kind}: nobody would take what it signs.")
+
+
+def require_private_keys(values):
+    """In this account and region, where the functions will look for them. Who may not look is not held up."""
+    names = [f"{values['SigningKeysPath']}/{kind}/{values[parameter]}" for kind, parameter in SIGNERS.items()]
+    try:
+        missing = boto3.client("ssm").get_parameters(Names=names)["InvalidParameters"]
+    except ClientError as error:
+        print(f"Whether the signing keys are there was not looked at: {error}", file=sys.stderr)
+        return
+    if missing:
+        raise Refused(f"SSM has no {', '.join(missing)} in this account and region. `make keys` makes keys where it is run.")
+
+
+def release(values):
     """One hash of all that is deployed: another value publishes new versions, and the same value is the same deployment."""
     packages = sorted(PACKAGES.glob("*.zip"))
     if not packages:
         raise Refused("target/package is empty. Run `make package` first.")
     digest = hashlib.sha256()
-    for path in [parameters, INFRA / "template.yaml", *sorted(INFRA.glob("areas/*.yaml")), *packages]:
+    digest.update(json.dumps(values, sort_keys=True).encode())
+    for path in [INFRA / "template.yaml", *sorted(INFRA.glob("areas/*.yaml")), *packages]:
         digest.update(path.name.encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
@@ -83,9 +124,10 @@ def main():
             raise Refused(__doc__)
         path = pathlib.Path(sys.argv[1])
         stack, values = read(path)
+        require_private_keys(values)
         overrides = PACKAGES.parent / "parameters.yaml"
         # JSON is YAML, and says that all of them are texts.
-        overrides.write_text(json.dumps({**values, RELEASE: release(path)}, indent=2))
+        overrides.write_text(json.dumps({**values, RELEASE: release(values)}, indent=2))
         sam = pathlib.Path(sys.executable).parent / "sam"
         command = [
             str(sam),
@@ -108,6 +150,8 @@ def main():
         os.execv(command[0], command)
     except Refused as refused:
         sys.exit(str(refused))
+    except BotoCoreError as error:
+        sys.exit(f"AWS: {error}")
 
 
 if __name__ == "__main__":

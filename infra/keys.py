@@ -16,6 +16,7 @@ trusted until the last token that it signed has expired (docs/deploy.md says how
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -63,10 +64,12 @@ class Parameters:
         return f"{self.values.get('SigningKeysPath') or DEFAULT_PATH}/{kind}/{key_id}"
 
     def write(self):
-        beside = self.path.with_suffix(".new")
+        path = self.path.resolve()
+        beside = path.with_suffix(".new")
         with beside.open("w") as file:
             self.yaml.dump(self.values, file)
-        beside.replace(self.path)
+        shutil.copymode(path, beside)
+        beside.replace(path)
 
     def _sets(self):
         return json.loads(self.values.get("VerifyingKeys") or "{}")

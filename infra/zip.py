@@ -19,7 +19,8 @@ def holds(archive: Path, binary: bytes) -> bool:
     try:
         with zipfile.ZipFile(archive) as zipped:
             entry = zipped.getinfo("bootstrap")
-            return (entry.CRC, entry.file_size) == (zlib.crc32(binary), len(binary))
+            is_it = (entry.CRC, entry.file_size) == (zlib.crc32(binary), len(binary))
+            return is_it and zipped.namelist() == ["bootstrap"]
     except (FileNotFoundError, KeyError, zipfile.BadZipFile):
         return False
 

@@ -20,8 +20,21 @@ pub struct Call {
     pub function: String,
     pub action: &'static str,
     pub on: On,
-    /// The partition key it names; a scan names none.
-    pub leading_key: Option<String>,
+    /// The partition keys it names, which IAM judges together; a scan names none.
+    pub leading_keys: BTreeSet<String>,
+}
+
+/// A function, an action, what it is on, and the start of the partition keys; nothing where none is named.
+type Grant = (String, String, On, String);
+
+impl Call {
+    fn needs(&self) -> Vec<Grant> {
+        let grant = |start: &str| (self.function.clone(), self.action.to_owned(), self.on, start.to_owned());
+        match self.leading_keys.is_empty() {
+            true => vec![grant("")],
+            false => self.leading_keys.iter().map(|key| grant(&key[..=key.find('#').unwrap()])).collect(),
+        }
+    }
 }
 
 /// A statement of a role about the table.
@@ -36,25 +49,20 @@ struct Statement {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_grants_what_its_function_was_seen_to_do_and_nothing_else() {
     let calls = calls_of_everything().await;
-    let mut excess = Vec::new();
+    let mut granted = BTreeSet::new();
     let mut missing: Vec<&Call> = Vec::new();
     for function in functions::all() {
         let statements = statements(function);
-        let made: Vec<_> = calls.iter().filter(|call| call.function == function.name).collect();
-        missing.extend(made.iter().copied().filter(|call| !statements.iter().any(|statement| statement.allows(call))));
-        for statement in &statements {
-            for action in &statement.actions {
-                let is_used = made.iter().any(|call| call.action == action && statement.allows(call));
-                if !is_used {
-                    excess.push((function.name, action.clone(), statement.on));
-                }
-            }
-        }
+        let made = calls.iter().filter(|call| call.function == function.name);
+        missing.extend(made.filter(|call| !statements.iter().any(|statement| statement.allows(call))));
+        granted.extend(statements.iter().flat_map(|statement| statement.grants(function.name)));
     }
-    let granted: usize = functions::all().flat_map(statements).map(|statement| statement.actions.len()).sum();
+    let used: BTreeSet<Grant> = calls.iter().flat_map(Call::needs).collect();
+    let excess: Vec<_> = granted.difference(&used).collect();
     eprintln!(
-        "{granted} granted actions, {} calls seen, missing {}, excess {}",
+        "{} calls seen, {} grants of an action on a kind of partition, missing {}, excess {}",
         calls.len(),
+        granted.len(),
         missing.len(),
         excess.len()
     );
@@ -73,12 +81,13 @@ async fn the_judge_refuses_what_is_not_granted() {
         function: "f".to_owned(),
         action,
         on,
-        leading_key: Some(leading_key.to_owned()),
+        leading_keys: leading_key.split(' ').map(str::to_owned).collect(),
     };
     assert!(statement.allows(&call("dynamodb:GetItem", On::Table, "TENANT#ten_1")));
     assert!(!statement.allows(&call("dynamodb:GetItem", On::Table, "USER#usr_1")));
     assert!(!statement.allows(&call("dynamodb:PutItem", On::Table, "TENANT#ten_1")));
     assert!(!statement.allows(&call("dynamodb:GetItem", On::Index, "TENANT#ten_1")));
+    assert!(!statement.allows(&call("dynamodb:GetItem", On::Table, "TENANT#ten_1 USER#usr_1")));
 }
 
 /// Everything that functions do, and for every route of members each way in which a caller comes to be known.
@@ -132,31 +141,24 @@ fn calls(table: &RecordedTable) -> BTreeSet<Call> {
     recorded.iter().flat_map(|request| read(&request.caller, &request.operation, &request.body)).collect()
 }
 
-/// A request as the actions that IAM asks for
+/// A request as the actions that IAM asks for, those of a transaction item by item
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>).
 fn read(caller: &str, operation: &str, body: &Value) -> Vec<Call> {
-    let call = |action, on, leading_key: &Value| Call {
-        function: caller.to_owned(),
-        action,
-        on,
-        leading_key: Some(leading_key["S"].as_str().unwrap_or_else(|| panic!("no partition key in {body}")).to_owned()),
+    let call = |action, on, leading_keys: Vec<&Value>| {
+        let text = |key: &Value| key["S"].as_str().unwrap_or_else(|| panic!("no partition key in {body}")).to_owned();
+        Call { function: caller.to_owned(), action, on, leading_keys: leading_keys.into_iter().map(text).collect() }
     };
-    let keyed = |action, key: &Value| call(action, On::Table, &key["pk"]);
+    let keyed = |action, key: &Value| call(action, On::Table, vec![&key["pk"]]);
+    let on = if body["IndexName"].is_null() { On::Table } else { On::Index };
     match operation {
         "GetItem" => vec![keyed("dynamodb:GetItem", &body["Key"])],
         "UpdateItem" => vec![keyed("dynamodb:UpdateItem", &body["Key"])],
-        "Query" => {
-            let on = if body["IndexName"].is_null() { On::Table } else { On::Index };
-            vec![call("dynamodb:Query", on, &body["ExpressionAttributeValues"][":pk"])]
-        }
-        "Scan" => {
-            let on = if body["IndexName"].is_null() { On::Table } else { On::Index };
-            vec![Call { function: caller.to_owned(), action: "dynamodb:Scan", on, leading_key: None }]
-        }
+        "Query" => vec![call("dynamodb:Query", on, vec![&body["ExpressionAttributeValues"][":pk"]])],
+        "Scan" => vec![call("dynamodb:Scan", on, Vec::new())],
         "BatchGetItem" => {
             let tables = body["RequestItems"].as_object().unwrap().values();
-            let keys = tables.flat_map(|table| table["Keys"].as_array().unwrap());
-            keys.map(|key| keyed("dynamodb:BatchGetItem", key)).collect()
+            let keys = tables.flat_map(|table| table["Keys"].as_array().unwrap()).map(|key| &key["pk"]);
+            vec![call("dynamodb:BatchGetItem", On::Table, keys.collect())]
         }
         "TransactGetItems" => {
             let items = body["TransactItems"].as_array().unwrap().iter();
@@ -184,16 +186,26 @@ impl Statement {
     fn allows(&self, call: &Call) -> bool {
         self.on == call.on
             && self.actions.iter().any(|action| action == call.action)
-            && self.lets_in(call.leading_key.as_deref())
+            && self.lets_in(&call.leading_keys)
     }
 
-    fn lets_in(&self, leading_key: Option<&str>) -> bool {
-        match (&self.leading_keys, leading_key) {
-            (None, _) => true,
-            (Some(patterns), Some(key)) => patterns.iter().any(|pattern| matches(pattern, key)),
-            // The condition asks for a key.
-            (Some(_), None) => false,
-        }
+    /// All keys of a call by this one statement: `ForAllValues`.
+    fn lets_in(&self, leading_keys: &BTreeSet<String>) -> bool {
+        let Some(patterns) = &self.leading_keys else { return true };
+        // The condition asks for a key.
+        !leading_keys.is_empty() && leading_keys.iter().all(|key| patterns.iter().any(|pattern| matches(pattern, key)))
+    }
+
+    fn grants(&self, function: &str) -> Vec<Grant> {
+        let starts = match &self.leading_keys {
+            None => vec![""],
+            Some(patterns) => patterns.iter().map(|pattern| pattern.strip_suffix('*').unwrap()).collect(),
+        };
+        let of_action = |action: &String| {
+            let grant = |start: &&str| (function.to_owned(), action.clone(), self.on, (*start).to_owned());
+            starts.iter().map(grant).collect::<Vec<_>>()
+        };
+        self.actions.iter().flat_map(of_action).collect()
     }
 }
 

@@ -19,10 +19,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The events that a configuration set publishes, as its destination's `MatchingEventTypes` names them.
-pub const MATCHING_EVENT_TYPES: [&str; 4] = ["DELIVERY", "BOUNCE", "COMPLAINT", "REJECT"];
-
-/// The same events as EventBridge names them, in `detail-type`.
+/// The events that say how a mail ended, as EventBridge names them in `detail-type`. The configuration set publishes these
+/// (`infra/base.yaml`).
 pub const DETAIL_TYPES: [&str; 4] = ["Email Delivered", "Email Bounced", "Email Complaint Received", "Email Rejected"];
 
 /// One function run by what becomes of mail.

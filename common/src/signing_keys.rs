@@ -19,6 +19,9 @@ const PARAMETER: &str = "ssm:";
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 const TIMEOUT: Duration = Duration::from_secs(8);
 
+/// One try: one that hangs leaves time for another.
+const ATTEMPT: Duration = Duration::from_millis(2500);
+
 const READABLE: &str = "ssm: and the name of a SecureString parameter that this function may read";
 
 /// The signing variables whose values were kept elsewhere, and those values.
@@ -89,7 +92,7 @@ fn client(account: &config::AwsAccount) -> Result<aws_sdk_ssm::Client, ConfigErr
         .region(Region::new(account.region.clone()))
         .credentials_provider(account.credentials.clone())
         .http_client(crate::app::http_client()?)
-        .timeout_config(TimeoutConfig::builder().operation_timeout(TIMEOUT).build());
+        .timeout_config(TimeoutConfig::builder().operation_timeout(TIMEOUT).operation_attempt_timeout(ATTEMPT).build());
     config.set_endpoint_url(account.ssm_endpoint.clone());
     Ok(aws_sdk_ssm::Client::from_conf(config.build()))
 }

@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::error::{Code, Problem, Result};
-use crate::keys::{self, Item, Key, Kind, Range, SortKey};
+use crate::keys::{self, Item, Key, Kind, Partition, Range, SortKey, Whose};
 use crate::random;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
@@ -41,6 +41,8 @@ pub enum Access {
     QueryIndex(Kind),
     /// Put where nothing was.
     Create(Kind),
+    /// The same for a kind that lives in several partitions: in one of them.
+    CreateIn(Kind, Partition),
     /// Put over what was read, if it is still the same.
     Replace(Kind),
     /// Change attributes in place.
@@ -126,8 +128,8 @@ pub struct Page<T> {
 
 /// Part of a look through the table, and where the next part begins.
 #[derive(Debug)]
-pub struct Scanned<T> {
-    pub items: Vec<Stored<T>>,
+pub struct Scanned {
+    pub found: Vec<Whose>,
     /// Absent at the table's end.
     pub next: Option<Place>,
 }
@@ -329,13 +331,13 @@ impl Store {
         output.items.unwrap_or_default().into_iter().map(decode).collect()
     }
 
-    /// The items of kind `T` among the next `limit` items of the table, eventually consistent.
-    pub async fn scan<T: Item>(&self, limit: u16, after: Option<Place>) -> Result<Scanned<T>> {
-        self.permit(Access::Scan(T::KIND), "")?;
+    /// Whose items of `kind` there are among the next `limit` items of the table, eventually consistent.
+    pub async fn scan(&self, kind: Kind, limit: u16, after: Option<Place>) -> Result<Scanned> {
+        self.permit(Access::Scan(kind), "")?;
         if self.scope != Scope::Any {
             return Err(Problem::internal(format!("{} looked through all tenants for one", self.function)));
         }
-        let (filter, sk) = match T::KIND.sort_key() {
+        let (filter, sk) = match kind.sort_key() {
             SortKey::Exact(sk) => ("sk = :sk", sk.to_owned()),
             SortKey::Prefix(prefix) => ("begins_with(sk, :sk)", prefix),
         };
@@ -343,6 +345,8 @@ impl Store {
             .client
             .scan()
             .table_name(&*self.table)
+            // Keys alone: an item that cannot be read is whoever reads it's concern, and holds up no others.
+            .projection_expression("pk, sk")
             .filter_expression(filter)
             .expression_attribute_values(":sk", AttributeValue::S(sk))
             .limit(i32::from(limit))
@@ -353,8 +357,10 @@ impl Store {
         let output = sent.map_err(failed)?;
         self.meter.count(output.consumed_capacity());
         let next = output.last_evaluated_key.as_ref().map(item_id).transpose()?;
-        let items = output.items.unwrap_or_default().into_iter().map(decode).collect::<Result<_>>()?;
-        Ok(Scanned { items, next: next.map(|(pk, sk)| Place { pk, sk }) })
+        let keys = output.items.unwrap_or_default();
+        let keys = keys.iter().map(item_id).collect::<Result<Vec<_>>>()?;
+        let found = keys.iter().filter_map(|(pk, sk)| keys::parse(pk, sk)).map(|(whose, _)| whose).collect();
+        Ok(Scanned { found, next: next.map(|(pk, sk)| Place { pk, sk }) })
     }
 
     /// Changes one item in place, where `guard` holds; where it does not, nothing happens and nobody is told.
@@ -648,7 +654,7 @@ impl Transaction {
     /// Puts `item` where `guard` holds of what is there.
     pub fn create_if<T: Item>(self, item: &T, guard: Guard, refusal: Problem) -> Transaction {
         let pk = item.key().pk;
-        self.add(Access::Create(T::KIND), &pk, refusal, |table| put(table, encode(item, 1)?, guard))
+        self.add(create_access(T::KIND, &pk), &pk, refusal, |table| put(table, encode(item, 1)?, guard))
     }
 
     /// Puts `next` over `read`, if that is still what is there.
@@ -743,6 +749,17 @@ impl Transaction {
             }
         }
         Err(Problem::try_again())
+    }
+}
+
+/// A kind that lives in one partition is created nowhere else; of the others it is said where.
+fn create_access(kind: Kind, pk: &str) -> Access {
+    match kind.chart().partitions {
+        [_] => Access::Create(kind),
+        several => match several.iter().find(|partition| pk.starts_with(partition.prefix())) {
+            Some(partition) => Access::CreateIn(kind, *partition),
+            None => Access::Create(kind),
+        },
     }
 }
 

@@ -64,7 +64,7 @@ impl Listen {
     /// Whether it hears what `access` does: a trigger that did would run forever.
     pub fn hears(&self, access: Access) -> bool {
         let (kind, event) = match access {
-            Access::Create(kind) => (kind, Event::Insert),
+            Access::Create(kind) | Access::CreateIn(kind, _) => (kind, Event::Insert),
             Access::Replace(kind) | Access::Update(kind) => (kind, Event::Modify),
             Access::Delete(kind) => (kind, Event::Remove),
             Access::Get(_)

@@ -91,9 +91,10 @@ impl Delivery {
         use Delivery::{Bounced, Complained, Delivered, Failed, Queued, Sent};
         match self {
             Queued => &[Sent, Delivered, Failed, Bounced, Complained],
-            Sent => &[Delivered, Failed, Bounced, Complained],
-            Delivered => &[Failed, Bounced, Complained],
-            Failed => &[Bounced, Complained],
+            Sent => &[Failed, Delivered, Bounced, Complained],
+            // An automatic reply can be reported as a mail that did not get there, after it did.
+            Failed => &[Delivered, Bounced, Complained],
+            Delivered => &[Bounced, Complained],
             Bounced => &[Complained],
             Complained => &[],
         }

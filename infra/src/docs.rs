@@ -76,7 +76,7 @@ fn parts(access: Access) -> (&'static str, Kind) {
         Access::Query(kind) => ("query", kind),
         Access::Scan(kind) => ("scan", kind),
         Access::QueryIndex(kind) => ("query by index", kind),
-        Access::Create(kind) => ("create", kind),
+        Access::Create(kind) | Access::CreateIn(kind, _) => ("create", kind),
         Access::Replace(kind) => ("replace", kind),
         Access::Update(kind) => ("update", kind),
         Access::Delete(kind) => ("delete", kind),

@@ -211,8 +211,13 @@ fn unused(kind: Kind, functions: &[&Function]) -> Vec<String> {
 }
 
 fn writes(function: &Function, kind: Kind) -> bool {
-    let writes = [Access::Create(kind), Access::Replace(kind), Access::Update(kind)];
-    writes.iter().any(|access| function.access().contains(access))
+    let is_write = |access: &Access| match access {
+        Access::Create(written) | Access::CreateIn(written, _) | Access::Replace(written) | Access::Update(written) => {
+            *written == kind
+        }
+        _ => false,
+    };
+    function.access().iter().any(is_write)
 }
 
 fn reads(function: &Function, kind: Kind) -> bool {

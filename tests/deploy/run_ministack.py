@@ -8,6 +8,7 @@ What a deployment to MiniStack does not show, because MiniStack does nothing of 
 - IAM. It takes roles and policies and checks no request against them; tests/least_privilege.rs does.
 - What becomes of mail. It keeps an event destination and publishes no events (`_ses_configuration_set_event_destination_create` in
   cloudformation/provisioners.py), and like AWS lets nobody else say `aws.ses`: so `mail-feedback` is deployed and never run.
+- The clock: `reconcile-checklists` is deployed, and no rule's hours go by.
 - The stream's mappings beyond their filters: partial failures, retries, bisecting, parallel batches, age, the on-failure queue.
 - Deployments by degrees, throttling, access logs, alarms going off, dashboards, tracing, a domain and its certificate, encryption,
   deletion protection, restoring a backup, and the limits of an account.
@@ -115,7 +116,7 @@ def alarms_may_be_of_metric_math():
         ids = [metric["Id"] for metric in metrics]
         watched = [metric for metric in metrics if metric.get("ReturnData", True)]
         refuse_unless(len(set(ids)) == len(ids), f"{name}: two metrics with one Id")
-        refuse_unless(all(re.fullmatch("[a-z][A-Za-z0-9_]*", id) for id in ids), f"{name}: an Id that is none: {ids}")
+        refuse_unless(all(re.fullmatch("[a-z][A-Za-z0-9_]*", one) for one in ids), f"{name}: an Id that is none: {ids}")
         refuse_unless(len(watched) == 1, f"{name}: {len(watched)} metrics with ReturnData")
         refuse_unless(all(("Expression" in one) != ("MetricStat" in one) for one in metrics), f"{name}: neither or both")
         beside = [property for property in instead_of_metrics if property in props]

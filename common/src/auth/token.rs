@@ -186,7 +186,16 @@ impl TokenKeys {
         }
         let mut signing = BTreeMap::new();
         for kind in signs {
-            signing.insert(*kind, SigningKey::from(lookup, kind.signing_variable())?);
+            let key = SigningKey::from(lookup, kind.signing_variable())?;
+            if !verifying.get(kind).is_some_and(|trusted: &BTreeMap<_, _>| trusted.contains_key(&key.key_id)) {
+                // What it signs nobody would take.
+                return Err(ConfigError {
+                    variable: kind.signing_variable(),
+                    what: "is a key that VERIFYING_KEYS does not have",
+                    expected: "a private key whose public half is in VERIFYING_KEYS",
+                });
+            }
+            signing.insert(*kind, key);
         }
         Ok(TokenKeys { issuer: issuer.to_owned(), verifying, signing })
     }

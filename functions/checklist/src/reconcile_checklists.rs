@@ -6,11 +6,11 @@
 use crate::recompute_checklist::{Recomputed, recompute};
 use common::error::{Problem, Result};
 use common::function::Function;
-use common::keys::Kind;
+use common::keys::{Kind, Whose};
 use common::schedule::{Hours, ScheduledTrigger};
 use common::store::Access;
 use common::trigger::TriggerCx;
-use domain::tenant::Tenant;
+use domain::id::TenantId;
 use jiff::SignedDuration;
 
 pub static FUNCTION: Function = Function::schedule::<ReconcileChecklists>();
@@ -43,23 +43,23 @@ impl ScheduledTrigger for ReconcileChecklists {
         let (mut tenants, mut mended, mut failed) = (0_u64, 0_u64, 0_u64);
         let mut after = None;
         loop {
-            let page = cx.store().scan::<Tenant>(LOOKED_THROUGH, after).await?;
-            for tenant in &page.items {
+            let part = cx.store().scan(Kind::Tenant, LOOKED_THROUGH, after).await?;
+            for tenant in part.found.iter().filter_map(tenant_of) {
                 tenants += 1;
-                match recompute(cx, tenant.id).await {
+                match recompute(cx, tenant).await {
                     Ok(Recomputed::AsKept) => {}
                     Ok(Recomputed::Written) => {
                         mended += 1;
-                        tracing::warn!(tenant = %tenant.id, "a checklist was not what its tenant's state amounts to; mended");
+                        tracing::warn!(%tenant, "a checklist was not what its tenant's state amounts to; mended");
                     }
                     // One tenant's trouble is not the others'.
                     Err(problem) => {
                         failed += 1;
-                        tracing::error!(tenant = %tenant.id, %problem, "a checklist was not reconciled");
+                        tracing::error!(%tenant, %problem, "a checklist was not reconciled");
                     }
                 }
             }
-            after = page.next;
+            after = part.next;
             if after.is_none() || cx.now() >= until {
                 break;
             }
@@ -70,5 +70,12 @@ impl ScheduledTrigger for ReconcileChecklists {
             (0, Some(_)) => Err(Problem::internal("there are more tenants than one run gets through")),
             _ => Err(Problem::internal(format!("{failed} checklists were not reconciled"))),
         }
+    }
+}
+
+fn tenant_of(whose: &Whose) -> Option<TenantId> {
+    match whose {
+        Whose::Tenant(tenant) => Some(*tenant),
+        Whose::User(_) | Whose::Email(_) => None,
     }
 }

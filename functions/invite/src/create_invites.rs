@@ -6,7 +6,7 @@ use crate::invite_view::{self, InviteView};
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
-use common::keys::{self, Kind};
+use common::keys::{self, Kind, Partition};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
 use common::store::{Access, Guard};
@@ -104,7 +104,7 @@ impl Route for CreateInvites {
         Access::Create(Kind::Invite),
         Access::Create(Kind::InviteEmail),
         Access::Create(Kind::OpenInvite),
-        Access::Create(Kind::Outbox),
+        Access::CreateIn(Kind::Outbox, Partition::Tenant),
         Access::Create(Kind::Audit),
         Access::Check(Kind::EmailOwner),
         Access::Check(Kind::Member),

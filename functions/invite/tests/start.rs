@@ -1,6 +1,10 @@
 //! How a function's binary starts, and what it says when it cannot.
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use common::auth::token::{new_private_key, public_jwk};
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
@@ -16,7 +20,7 @@ const ENVIRONMENT: [(&str, &str); 9] = [
     ("TABLE_NAME", "callaro"),
     ("PUBLIC_URL", "https://api.example.com"),
     ("MAIL_FROM", "Callaro <no-reply@example.com>"),
-    ("VERIFYING_KEYS", r#"{"access":{"keys":[]}}"#),
+    ("VERIFYING_KEYS", r#"{"access":{"keys":[]}}"#), // Overridden where a key has to be trusted.
     ("SIGNING_KEY_ACCESS", "ssm:/callaro/signing-keys/access/1"),
     ("AWS_REGION", "eu-central-1"),
     ("AWS_ACCESS_KEY_ID", "test"),
@@ -38,14 +42,29 @@ fn command(changes: &[(&str, &str)]) -> Command {
     command
 }
 
-/// A key that nobody uses.
-fn private_key() -> String {
-    common::auth::token::new_private_key().unwrap()
+/// A key that nobody uses, and the public keys that a function is to be told with it.
+fn key_pair() -> (String, String) {
+    let private = new_private_key().unwrap();
+    let public = public_jwk(&STANDARD.decode(&private).unwrap()).unwrap();
+    (private, json!({ "access": { "keys": [public] } }).to_string())
+}
+
+/// What the one line of its log says that a function writes which cannot start.
+fn reason(output: &Output) -> String {
+    let line = output.stdout.trim_ascii().rsplit(|byte| *byte == b'\n').next().unwrap();
+    let line: Value = serde_json::from_slice(line).unwrap();
+    assert_eq!(
+        (&line["level"], &line["function"], &line["message"]),
+        (&json!("ERROR"), &json!("accept-invite"), &json!("cannot start"))
+    );
+    assert!(output.stderr.is_empty(), "Lambda would take this for INFO: {}", String::from_utf8_lossy(&output.stderr));
+    line["error"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn a_function_without_its_configuration_ends_at_once_and_names_what_it_lacks() {
-    let key = private_key();
+    let (key, trusted) = key_pair();
+    let (other_key, _) = key_pair();
     for (variable, value, why) in [
         ("TABLE_NAME", "(unset)", "is not set; it should hold the name of the DynamoDB table"),
         ("PUBLIC_URL", "(unset)", "is not set; it should hold an absolute URL without a path"),
@@ -56,19 +75,17 @@ fn a_function_without_its_configuration_ends_at_once_and_names_what_it_lacks() {
         ("VERIFYING_KEYS", "[]", "is not readable; it should hold a JSON object of public JWK sets"),
         ("SIGNING_KEY_ACCESS", "(unset)", "is not set; it should hold a P-256 private key"),
         ("SIGNING_KEY_ACCESS", "not a key", "is not readable; it should hold a P-256 private key"),
+        ("SIGNING_KEY_ACCESS", &other_key, "is a key that VERIFYING_KEYS does not have; it should hold a private key"),
         ("AWS_REGION", "(unset)", "is not set; it should hold an AWS region"),
         ("AWS_ACCESS_KEY_ID", "(unset)", "is not set; it should hold an AWS access key id"),
     ] {
-        let mut changes = vec![("SIGNING_KEY_ACCESS", key.as_str())];
+        let mut changes = vec![("SIGNING_KEY_ACCESS", key.as_str()), ("VERIFYING_KEYS", trusted.as_str())];
         changes.retain(|(name, _)| *name != variable);
         changes.push((variable, value));
         let output = started_with(&changes);
-        let said = String::from_utf8(output.stderr).unwrap();
+        let said = reason(&output);
         assert_eq!(output.status.code(), Some(MISCONFIGURED), "{variable}={value}: {said}");
-        assert!(
-            said.starts_with(&format!("accept-invite cannot start: {variable} {why}")),
-            "{variable}={value}: {said}"
-        );
+        assert!(said.starts_with(&format!("{variable} {why}")), "{variable}={value}: {said}");
     }
 }
 
@@ -77,18 +94,15 @@ fn a_signing_key_that_ssm_does_not_hand_out_is_named_by_its_variable() {
     for answer in [r#"{"InvalidParameters":["/callaro/signing-keys/access/1"],"Parameters":[]}"#, ""] {
         let endpoint = ssm_that_answers(answer);
         let output = started_with(&[("AWS_ENDPOINT_URL_SSM", &endpoint)]);
-        let said = String::from_utf8(output.stderr).unwrap();
+        let said = reason(&output);
         assert_eq!(output.status.code(), Some(MISCONFIGURED), "{said}");
-        assert!(
-            said.starts_with("accept-invite cannot start: SIGNING_KEY_ACCESS names a parameter that cannot be read"),
-            "{said}"
-        );
+        assert!(said.starts_with("SIGNING_KEY_ACCESS names a parameter that cannot be read"), "{said}");
     }
 }
 
 #[test]
 fn a_function_whose_key_ssm_hands_out_asks_for_its_first_event() {
-    let key = private_key();
+    let (key, trusted) = key_pair();
     let name = "/callaro/signing-keys/access/1";
     let endpoint =
         ssm_that_answers(&format!(r#"{{"Parameters":[{{"Name":"{name}","Type":"SecureString","Value":"{key}"}}]}}"#));
@@ -96,6 +110,7 @@ fn a_function_whose_key_ssm_hands_out_asks_for_its_first_event() {
     let address = runtime.local_addr().unwrap().to_string();
     let mut function = command(&[
         ("AWS_ENDPOINT_URL_SSM", &endpoint),
+        ("VERIFYING_KEYS", &trusted),
         ("AWS_LAMBDA_RUNTIME_API", &address),
         ("AWS_LAMBDA_FUNCTION_NAME", "accept-invite"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),

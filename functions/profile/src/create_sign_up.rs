@@ -6,7 +6,7 @@
 use common::auth::caller::{Auth, Nobody};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
-use common::keys::{self, Kind};
+use common::keys::{self, Kind, Partition};
 use common::limit::SIGN_UP_MAILS;
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
@@ -51,7 +51,7 @@ impl Route for CreateSignUp {
     const PATH: &'static str = "/v1/sign-ups";
     const AUTH: Auth = Auth::Nobody;
     const ACCESS: &'static [Access] =
-        &[Access::Get(Kind::EmailOwner), Access::Create(Kind::Outbox), Access::Update(Kind::Limit)];
+        &[Access::Get(Kind::EmailOwner), Access::CreateIn(Kind::Outbox, Partition::Email), Access::Update(Kind::Limit)];
     const REFUSES: &'static [Code] = &[];
     const SUCCESS: u16 = 202;
     type Caller = Nobody;

@@ -50,7 +50,8 @@ pub(super) fn resources(deployed: &Deployed<'_>, settings: Map<String, Value>, o
             "Role": attribute(&role, "Arn"),
             "Tracing": reference("Tracing"),
             "AutoPublishAlias": ALIAS,
-            // Not the code's hash alone: a version also fixes the environment, so what changes only that has to publish one too.
+            // Not the code's hash alone: a version also fixes the environment, so what changes only that has to publish one too. SAM adds
+            // it to the description, without which Lambda would see nothing new to publish where code and environment are the same.
             "AutoPublishCodeSha256": reference("Release"),
             "DeploymentPreference": gradually(deployed),
             "LoggingConfig": {

@@ -1,5 +1,5 @@
 //! What is deployed, as CloudFormation templates: a root stack from the hand-written `base.yaml`, and under it a stack an area with
-//! that area's functions. Nested because a stack takes 500 resources at most, and a route is eight
+//! that area's functions. Nested because a stack takes 500 resources at most, and a route is up to nine
 //! (docs/decisions/0009-deployment.md).
 
 mod alarm;
@@ -40,7 +40,7 @@ pub(crate) fn findings(areas: &[Area]) -> Vec<String> {
     let too_large = too_large.filter(|(_, count)| *count > MOST_RESOURCES);
     let say = |(name, count)| {
         format!(
-            "{name}: its stack would have {count} resources, and CloudFormation takes {MOST_RESOURCES}; split the area."
+            "{name}: its stack would have {count} resources, and CloudFormation takes {MOST_RESOURCES}; split the area, as docs/deploy.md says for a stack that is live."
         )
     };
     too_large.map(say).collect()

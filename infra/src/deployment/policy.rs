@@ -43,6 +43,7 @@ fn grant(access: Access) -> (On, &'static str, Vec<&'static str>) {
         // A scan names no key: there is none to hold it to.
         Access::Scan(_) => (On::Table, "dynamodb:Scan", Vec::new()),
         Access::QueryIndex(kind) => (On::Index, "dynamodb:Query", index_partition(kind).into_iter().collect()),
+        Access::CreateIn(_, partition) => (On::Table, "dynamodb:PutItem", vec![partition.prefix()]),
         Access::Create(kind) | Access::Replace(kind) => (On::Table, "dynamodb:PutItem", partitions(kind)),
         Access::Update(kind) => (On::Table, "dynamodb:UpdateItem", partitions(kind)),
         Access::Delete(kind) => (On::Table, "dynamodb:DeleteItem", partitions(kind)),

@@ -23,7 +23,7 @@ fn stack_id(area: &Area) -> String {
     format!("{}Stack", logical_id(area.name))
 }
 
-/// The stack of an area. It starts when the API's stage and the table are there, and hands nothing back.
+/// The stack of an area. What it is handed makes it wait for table and API; it hands nothing back.
 pub(super) fn stack(area: &Area) -> Value {
     let template = area::template(area);
     let wanted = template["Parameters"].as_object().cloned().unwrap_or_default();
