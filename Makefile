@@ -35,8 +35,8 @@ test-deploy: package ## Deploys to an emulator of AWS and runs the scenarios the
 	./tests/test-deploy
 
 bench: ## Prints tables; nothing is asserted (docs/measurements.md)
-	cargo build --profile lambda --locked -p profile -p invite -p checklist -p billing -p api -p hello-lambda --bins
-	cargo run --release --locked -p bench -- target/lambda
+	./infra/package hello-lambda
+	cargo run --release --locked -p bench -- target/x86_64-unknown-linux-gnu/lambda
 
 fmt:
 	cargo fmt --all
