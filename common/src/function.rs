@@ -129,28 +129,32 @@ impl Function {
     }
 
     pub const fn feedback<T: FeedbackTrigger>() -> Function {
-        Function {
-            name: T::NAME,
-            summary: T::SUMMARY,
-            access: [T::ACCESS, &[]],
-            signs: &[],
-            signing_keys: signing_keys::fetch_for(&[]),
-            sends_mail: SendsMail::No,
-            memory_mb: T::MEMORY_MB,
-            source: Source::Feedback(Feedback { run: feedback::run::<T> }),
-        }
+        let source = Source::Feedback(Feedback { run: feedback::run::<T> });
+        Function::of_event(T::NAME, T::SUMMARY, T::ACCESS, T::MEMORY_MB, source)
     }
 
     pub const fn schedule<T: ScheduledTrigger>() -> Function {
+        let source = Source::Schedule(Schedule { every: T::EVERY, run: schedule::run::<T> });
+        Function::of_event(T::NAME, T::SUMMARY, T::ACCESS, T::MEMORY_MB, source)
+    }
+
+    /// What EventBridge runs: it signs nothing and sends no mail.
+    const fn of_event(
+        name: &'static str,
+        summary: &'static str,
+        access: &'static [Access],
+        memory_mb: u32,
+        source: Source,
+    ) -> Function {
         Function {
-            name: T::NAME,
-            summary: T::SUMMARY,
-            access: [T::ACCESS, &[]],
+            name,
+            summary,
+            access: [access, &[]],
             signs: &[],
             signing_keys: signing_keys::fetch_for(&[]),
             sends_mail: SendsMail::No,
-            memory_mb: T::MEMORY_MB,
-            source: Source::Schedule(Schedule { every: T::EVERY, run: schedule::run::<T> }),
+            memory_mb,
+            source,
         }
     }
 

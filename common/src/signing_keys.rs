@@ -43,15 +43,15 @@ fn none<'a>(_: Lookup<'a>, _: &'static [TokenKind]) -> BoxFuture<'a, Result<Fetc
     async { Ok(Fetched::new()) }.boxed()
 }
 
-/// All of them in one call.
+/// All of them in one call; where none names a parameter, no client is made to ask with.
 fn from_parameters<'a>(lookup: Lookup<'a>, signs: &'static [TokenKind]) -> BoxFuture<'a, Result<Fetched, ConfigError>> {
     let named = named_parameters(lookup, signs);
+    if named.is_empty() {
+        return none(lookup, signs);
+    }
     let account = config::AwsAccount::from(lookup);
     let client = account.and_then(|account| client(&account));
     async move {
-        if named.is_empty() {
-            return Ok(Fetched::new());
-        }
         let names = named.values().cloned().collect();
         let sent = client?.get_parameters().set_names(Some(names)).with_decryption(true).send();
         let answered = sent.await.map_err(|error| {

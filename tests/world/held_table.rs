@@ -1,10 +1,11 @@
 //! A table between which and its users somebody stands who can hold one write back: the pause that a frozen instance makes.
 
+use super::forward::forward;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
@@ -57,12 +58,5 @@ async fn pass_on(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
         shared.holding.notify_one();
         shared.let_go.notified().await;
     }
-    let mut request = shared.http.post(&shared.table).body(body);
-    for (name, value) in headers.iter().filter(|(name, _)| *name != "host" && *name != "content-length") {
-        request = request.header(name, value);
-    }
-    let answer = request.send().await.unwrap();
-    let status = StatusCode::from_u16(answer.status().as_u16()).unwrap();
-    let content_type = answer.headers()["content-type"].clone();
-    (status, [("content-type", content_type)], answer.bytes().await.unwrap()).into_response()
+    forward(&shared.http, &shared.table, &headers, body).await
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod deployed;
 mod document;
+mod forward;
 mod held_table;
 mod person;
 mod recorded_table;

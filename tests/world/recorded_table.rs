@@ -1,10 +1,11 @@
 //! A table between which and its users somebody stands who writes down every call.
 
+use super::forward::forward;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -54,14 +55,7 @@ async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
         operation: header("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned(),
         body: serde_json::from_slice(&body).unwrap(),
     });
-    let mut request = shared.http.post(&shared.table).body(body);
-    for (name, value) in headers.iter().filter(|(name, _)| *name != "host" && *name != "content-length") {
-        request = request.header(name, value);
-    }
-    let answer = request.send().await.unwrap();
-    let status = StatusCode::from_u16(answer.status().as_u16()).unwrap();
-    let content_type = answer.headers()["content-type"].clone();
-    (status, [("content-type", content_type)], answer.bytes().await.unwrap()).into_response()
+    forward(&shared.http, &shared.table, &headers, body).await
 }
 
 /// Who signed: `AWS4-HMAC-SHA256 Credential=KEY/date/region/service/aws4_request, ...`
