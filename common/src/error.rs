@@ -44,11 +44,15 @@ codes! {
     SignInRequired = "sign_in_required" 401 "Sign in first";
     SessionRevoked = "session_revoked" 401 "The session has ended";
     Forbidden = "forbidden" 403 "Not allowed";
+    NotTestUser = "not_test_user" 403 "Not the test user";
     InviteEmailMismatch = "invite_email_mismatch" 403 "The invitation is for somebody else";
     NotFound = "not_found" 404 "Not found";
     MethodNotAllowed = "method_not_allowed" 405 "Method not allowed";
     Conflict = "conflict" 409 "Conflict";
     LastAdmin = "last_admin" 409 "The last admin";
+    SeatsFull = "seats_full" 409 "No seat is left";
+    InviteNotPending = "invite_not_pending" 409 "The invitation is not pending";
+    InviteUndeliverable = "invite_undeliverable" 409 "The address takes no mail";
     BillingOwner = "billing_owner" 409 "The billing owner";
     InviteGone = "invite_gone" 410 "The invitation is not open any more";
     LinkGone = "link_gone" 410 "The link is not good any more";

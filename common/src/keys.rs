@@ -14,8 +14,8 @@ use domain::billing::Billing;
 use domain::checklist::Checklist;
 use domain::email::Email;
 use domain::id::{AuditId, InviteId, OutboxId, SessionId, TenantId, UserId};
-use domain::invite::{Invite, InviteEmail, OpenInvite};
-use domain::member::Member;
+use domain::invite::{Invite, InviteEmail, OpenInvite, UndeliveredInvite};
+use domain::member::{Member, TestUser};
 use domain::outbox::{Outbox, Owner};
 use domain::tenant::{Counters, Tenant};
 use domain::user::{Credential, EmailOwner, Session, User};
@@ -33,6 +33,8 @@ pub enum Kind {
     Invite,
     InviteEmail,
     OpenInvite,
+    UndeliveredInvite,
+    TestUser,
     Checklist,
     Billing,
     Audit,
@@ -85,13 +87,15 @@ impl Partition {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Tenant,
         Kind::Counters,
         Kind::Member,
         Kind::Invite,
         Kind::InviteEmail,
         Kind::OpenInvite,
+        Kind::UndeliveredInvite,
+        Kind::TestUser,
         Kind::Checklist,
         Kind::Billing,
         Kind::Audit,
@@ -122,14 +126,21 @@ impl Kind {
             Kind::Invite => row(&[Tenant], "INVITE#inv", None, "an invite and its outcome"),
             Kind::InviteEmail => row(&[Tenant], "INVITE_EMAIL#email", None, "one pending invite per address; TTL"),
             Kind::OpenInvite => {
-                row(&[Tenant], "OPEN_INVITE#expiry#inv", None, "invites that are out, by when they end; TTL")
+                row(&[Tenant], "OPEN_INVITE#expiry#inv", None, "invites that are out and hold a seat, by when they end")
             }
+            Kind::UndeliveredInvite => {
+                let about = "invites that are out and whose mail went wrong, by when they end; TTL";
+                row(&[Tenant], "UNDELIVERED_INVITE#expiry#inv", None, about)
+            }
+            Kind::TestUser => row(&[Tenant], "TEST_USER", None, "the one test user, and what they last rehearsed"),
             Kind::Checklist => row(&[Tenant], "CHECKLIST", None, "the folded Getting-started checklist"),
             Kind::Billing => row(&[Tenant], "BILLING", None, "billing owner, recipients, address, tax id"),
             Kind::Audit => row(&[Tenant], "AUDIT#time#id", None, "who did what"),
             Kind::Outbox => row(&[Tenant, Email], "OUTBOX#out", None, "mail to send; TTL"),
-            // An address's, a source's, or, with `#source`, an address's from one source.
-            Kind::Limit => row(&[Email, Source], "LIMIT#what#window[#source]", None, "a rate limit's bucket; TTL"),
+            // A tenant's, an address's, a source's; with a second part a member's or an address's from one source.
+            Kind::Limit => {
+                row(&[Tenant, Email, Source], "LIMIT#what#window[#usr|#source]", None, "a rate limit's bucket; TTL")
+            }
             Kind::User => row(&[User], "USER", None, "a person"),
             Kind::Credential => row(&[User], "CREDENTIAL", None, "the password's hash"),
             Kind::Session => row(&[User], "SESSION#ses", None, "a family of refresh tokens; TTL"),
@@ -271,14 +282,30 @@ pub fn invite_email(tenant: TenantId, email: &Email) -> Key<InviteEmail> {
     Key::new(tenant_pk(tenant), format!("INVITE_EMAIL#{}", email.identity()))
 }
 
+/// Whole seconds, fixed width: RFC 3339 text then sorts as time does.
+fn by_end(expires_at: Timestamp, invite: InviteId) -> String {
+    format!("{}#{invite}", expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+}
+
 pub fn open_invite(open: &OpenInvite) -> Key<OpenInvite> {
-    // Whole seconds, fixed width: RFC 3339 text then sorts as time does.
-    let expiry = open.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ");
-    Key::new(tenant_pk(open.tenant), format!("OPEN_INVITE#{expiry}#{}", open.invite))
+    Key::new(tenant_pk(open.tenant), format!("OPEN_INVITE#{}", by_end(open.expires_at, open.invite)))
 }
 
 pub fn open_invites(tenant: TenantId) -> Range<OpenInvite> {
     Range { pk: tenant_pk(tenant), prefix: "OPEN_INVITE#".to_owned(), kind: PhantomData }
+}
+
+pub fn undelivered_invite(undelivered: &UndeliveredInvite) -> Key<UndeliveredInvite> {
+    let by_end = by_end(undelivered.expires_at, undelivered.invite);
+    Key::new(tenant_pk(undelivered.tenant), format!("UNDELIVERED_INVITE#{by_end}"))
+}
+
+pub fn undelivered_invites(tenant: TenantId) -> Range<UndeliveredInvite> {
+    Range { pk: tenant_pk(tenant), prefix: "UNDELIVERED_INVITE#".to_owned(), kind: PhantomData }
+}
+
+pub fn test_user(tenant: TenantId) -> Key<TestUser> {
+    Key::new(tenant_pk(tenant), "TEST_USER".to_owned())
 }
 
 pub fn checklist(tenant: TenantId) -> Key<Checklist> {
@@ -293,6 +320,10 @@ fn audit(tenant: TenantId, at: Timestamp, id: AuditId) -> Key<Audit> {
     Key::new(tenant_pk(tenant), format!("AUDIT#{at:.3}#{id}"))
 }
 
+pub fn audits(tenant: TenantId) -> Range<Audit> {
+    Range { pk: tenant_pk(tenant), prefix: "AUDIT#".to_owned(), kind: PhantomData }
+}
+
 pub fn outbox(owner: &Owner, id: OutboxId) -> Key<Outbox> {
     Key::new(outbox_pk(owner), format!("OUTBOX#{id}"))
 }
@@ -300,6 +331,8 @@ pub fn outbox(owner: &Owner, id: OutboxId) -> Key<Outbox> {
 pub fn limit(counted: &Counted, what: LimitedAct, window: i64) -> Key<Limit> {
     let sk = format!("LIMIT#{}#{window}", what.as_str());
     match counted {
+        Counted::Tenant(tenant) => Key::new(tenant_pk(*tenant), sk),
+        Counted::Member { tenant, user } => Key::new(tenant_pk(*tenant), format!("{sk}#{user}")),
         Counted::Email(email) => Key::new(email_pk(email), sk),
         Counted::Source(source) => Key::new(source_pk(*source), sk),
         Counted::EmailFromSource { email, source } => Key::new(email_pk(email), format!("{sk}#{source}")),
@@ -370,6 +403,10 @@ pub struct Limit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counted {
+    /// All in a tenant, whoever did them.
+    Tenant(TenantId),
+    /// All by a member of a tenant.
+    Member { tenant: TenantId, user: UserId },
     /// All about an address, wherever they came from.
     Email(Email),
     /// All from a source, whichever address they were about.
@@ -384,6 +421,7 @@ pub enum Counted {
 pub enum LimitedAct {
     FailedSignIn,
     SignUpMail,
+    InviteMail,
 }
 
 impl LimitedAct {
@@ -391,6 +429,7 @@ impl LimitedAct {
         match self {
             LimitedAct::FailedSignIn => "failed-sign-in",
             LimitedAct::SignUpMail => "sign-up-mail",
+            LimitedAct::InviteMail => "invite-mail",
         }
     }
 }
@@ -441,8 +480,22 @@ impl Item for OpenInvite {
     fn key(&self) -> Key<OpenInvite> {
         open_invite(self)
     }
+}
+
+impl Item for UndeliveredInvite {
+    const KIND: Kind = Kind::UndeliveredInvite;
+    fn key(&self) -> Key<UndeliveredInvite> {
+        undelivered_invite(self)
+    }
     fn swept_at(&self) -> Option<Timestamp> {
         Some(self.expires_at)
+    }
+}
+
+impl Item for TestUser {
+    const KIND: Kind = Kind::TestUser;
+    fn key(&self) -> Key<TestUser> {
+        test_user(self.tenant)
     }
 }
 

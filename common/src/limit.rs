@@ -1,10 +1,13 @@
 //! Rate limits: so many acts a window, counted exactly, under any concurrency, by a condition on one item a bucket.
 //!
-//! An act that nobody is signed in for is about an e-mail address and comes from a [`Source`]. It counts in a bucket for
-//! each way of being too much, all taken in one transaction: where one bucket is full, the others are not moved.
+//! An act that nobody is signed in for is about an e-mail address and comes from a [`Source`]; an invite's mail goes to an address
+//! and comes from a member of a tenant. An act counts in a bucket for each way of being too much, all taken in one transaction:
+//! where one bucket is full, the others are not moved.
 //!
 //! | bucket | holds up |
 //! |---|---|
+//! | tenant | a workspace whose admins have us send mail to half the world |
+//! | member | one of them, before the others are held up too |
 //! | address and source | who guesses one account's password |
 //! | source | who tries one password on many accounts, or has mail sent to many addresses |
 //! | address | who spreads guesses at one account over many sources; many mails to one person |
@@ -22,13 +25,14 @@ use crate::keys::{self, Counted, LimitedAct};
 use crate::store::{Change, Guard, Transaction};
 use domain::Timestamp;
 use domain::email::Email;
+use domain::id::{TenantId, UserId};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// So many acts in a window of time.
+/// So many acts of strangers in a window of time.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
     what: LimitedAct,
@@ -44,6 +48,18 @@ struct Most {
     source: u32,
     /// Absent where the act is no less trouble for coming from many sources.
     email_from_source: Option<u32>,
+}
+
+/// Mails that invites make us send, in an hour.
+pub const INVITE_MAILS: InviteMails = InviteMails { tenant: 300, member: 200, email: 10 };
+
+/// See [`INVITE_MAILS`].
+#[derive(Debug, Clone, Copy)]
+pub struct InviteMails {
+    pub tenant: u32,
+    pub member: u32,
+    /// To one address, whichever tenants they come from.
+    pub email: u32,
 }
 
 /// Failed sign-ins.
@@ -62,49 +78,57 @@ pub const SIGN_UP_MAILS: Allowance = Allowance {
 
 impl Allowance {
     /// One act about `email`, by `source`.
-    pub fn act<'a>(&'a self, email: &'a Email, source: Source, now: Timestamp) -> Act<'a> {
-        Act { allowance: self, email, source, now }
+    pub fn act(&self, email: &Email, source: Source, now: Timestamp) -> Act {
+        let both = Counted::EmailFromSource { email: email.clone(), source };
+        let narrow = self.most.email_from_source.map(|most| (both, most));
+        let wide = [(Counted::Source(source), self.most.source), (Counted::Email(email.clone()), self.most.email)];
+        let buckets = narrow.into_iter().chain(wide).collect();
+        Act { what: self.what, window_seconds: self.window_seconds, buckets, now }
+    }
+}
+
+impl InviteMails {
+    /// One mail to `email`, by a member of a tenant.
+    pub fn act(&self, email: &Email, tenant: TenantId, user: UserId, now: Timestamp) -> Act {
+        let buckets = vec![
+            (Counted::Email(email.clone()), self.email),
+            (Counted::Member { tenant, user }, self.member),
+            (Counted::Tenant(tenant), self.tenant),
+        ];
+        Act { what: LimitedAct::InviteMail, window_seconds: 60 * 60, buckets, now }
     }
 }
 
 /// One act: what is taken for it and what is given back are the same buckets.
 #[derive(Debug)]
-pub struct Act<'a> {
-    allowance: &'a Allowance,
-    email: &'a Email,
-    source: Source,
+pub struct Act {
+    what: LimitedAct,
+    window_seconds: i64,
+    /// Those it counts in, and what each holds.
+    buckets: Vec<(Counted, u32)>,
     now: Timestamp,
 }
 
-impl Act<'_> {
+impl Act {
     /// Counts it in `transaction`, which is refused with 429 where one of its buckets is full.
     pub fn take(&self, transaction: Transaction, detail: &str) -> Transaction {
-        self.buckets().fold(transaction, |transaction, (counted, most)| {
-            let guard = Guard::absent_or_at_most("used", i64::from(most) - 1);
+        self.buckets.iter().fold(transaction, |transaction, (counted, most)| {
+            let guard = Guard::absent_or_at_most("used", i64::from(*most) - 1);
             let refusal = Problem::rate_limited(self.retry_after(), detail);
-            transaction.update(self.key(&counted), self.one_more(&counted), guard, refusal)
+            transaction.update(self.key(counted), self.one_more(counted), guard, refusal)
         })
     }
 
     /// Gives it back, to every bucket.
     pub fn give_back(&self, transaction: Transaction) -> Transaction {
-        self.buckets().fold(transaction, |transaction, (counted, _)| {
+        self.buckets.iter().fold(transaction, |transaction, (counted, _)| {
             let one_less = Change::new().add("used", -1);
-            transaction.update(self.key(&counted), one_less, Guard::default(), Problem::try_again())
+            transaction.update(self.key(counted), one_less, Guard::default(), Problem::try_again())
         })
     }
 
-    /// The buckets it counts in, and what each holds.
-    fn buckets(&self) -> impl Iterator<Item = (Counted, u32)> {
-        let (Most { email, source, email_from_source }, from) = (self.allowance.most, self.source);
-        let both = || Counted::EmailFromSource { email: self.email.clone(), source: from };
-        let narrow = email_from_source.map(|most| (both(), most));
-        let wide = [(Counted::Source(from), source), (Counted::Email(self.email.clone()), email)];
-        narrow.into_iter().chain(wide)
-    }
-
     fn key(&self, counted: &Counted) -> keys::Key<keys::Limit> {
-        keys::limit(counted, self.allowance.what, self.window())
+        keys::limit(counted, self.what, self.window())
     }
 
     fn one_more(&self, counted: &Counted) -> Change {
@@ -112,7 +136,7 @@ impl Act<'_> {
         Change::new()
             .add("used", 1)
             .set_once("counted", counted)
-            .set_once("what", self.allowance.what)
+            .set_once("what", self.what)
             .set_once("window", self.window())
             .set_once("swept_at", Timestamp::from_second(end).unwrap_or(self.now))
             .set_once("expires", end)
@@ -120,11 +144,11 @@ impl Act<'_> {
     }
 
     fn window(&self) -> i64 {
-        self.now.as_second().div_euclid(self.allowance.window_seconds)
+        self.now.as_second().div_euclid(self.window_seconds)
     }
 
     fn window_end(&self) -> i64 {
-        (self.window() + 1) * self.allowance.window_seconds
+        (self.window() + 1) * self.window_seconds
     }
 
     /// In seconds: when the next act is allowed, for `Retry-After`.
@@ -232,9 +256,14 @@ mod tests {
     #[test]
     fn no_two_buckets_of_an_act_are_the_same_item() {
         let email = Email::parse("ada@acme.example").unwrap();
-        for allowance in [FAILED_SIGN_INS, SIGN_UP_MAILS] {
-            let act = allowance.act(&email, Source::UNKNOWN, Timestamp::UNIX_EPOCH);
-            let keys: Vec<_> = act.buckets().map(|(counted, _)| format!("{:?}", act.key(&counted))).collect();
+        let (tenant, user) = (TenantId::from_uuid(uuid::Uuid::nil()), UserId::from_uuid(uuid::Uuid::nil()));
+        let acts = [
+            FAILED_SIGN_INS.act(&email, Source::UNKNOWN, Timestamp::UNIX_EPOCH),
+            SIGN_UP_MAILS.act(&email, Source::UNKNOWN, Timestamp::UNIX_EPOCH),
+            INVITE_MAILS.act(&email, tenant, user, Timestamp::UNIX_EPOCH),
+        ];
+        for act in acts {
+            let keys: Vec<_> = act.buckets.iter().map(|(counted, _)| format!("{:?}", act.key(counted))).collect();
             let distinct: BTreeSet<_> = keys.iter().collect();
             assert_eq!(distinct.len(), keys.len(), "{keys:?}");
         }

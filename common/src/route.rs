@@ -9,7 +9,7 @@ use crate::reply::{Content, Output, Reply, header_value};
 use crate::request::{self, MembersFrom};
 use crate::store::{Access, Store};
 use domain::Timestamp;
-use domain::audit::{Action, Audit};
+use domain::audit::{Action, Actor, Audit};
 use domain::id::{AuditId, TenantId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -19,6 +19,7 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -183,9 +184,16 @@ impl Cx {
     }
 
     /// A line for the tenant's audit log, to be created in the transaction of what it tells.
-    pub fn audit(&self, tenant: TenantId, actor: UserId, action: Action, target: impl ToString) -> Result<Audit> {
+    pub fn audit(
+        &self,
+        tenant: TenantId,
+        actor: impl Into<Actor>,
+        action: Action,
+        target: impl ToString,
+    ) -> Result<Audit> {
         let id = AuditId::from_uuid(self.new_id()?);
-        Ok(Audit { tenant, id, at: self.now, actor, action, target: target.to_string() })
+        let (actor, target, details) = (actor.into(), target.to_string(), BTreeMap::new());
+        Ok(Audit { tenant, id, at: self.now, actor, action, target, details })
     }
 
     pub(crate) fn set_user(&mut self, user: UserId) {

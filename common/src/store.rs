@@ -47,6 +47,8 @@ pub enum Access {
     Replace(Kind),
     /// Change attributes in place.
     Update(Kind),
+    /// The same for a kind that lives in several partitions: in one of them.
+    UpdateIn(Kind, Partition),
     Delete(Kind),
     /// Hold a transaction to a condition on an item that it does not write.
     Check(Kind),
@@ -365,7 +367,7 @@ impl Store {
 
     /// Changes one item in place, where `guard` holds; where it does not, nothing happens and nobody is told.
     pub async fn update<T: Item>(&self, key: Key<T>, change: Change, guard: Guard) -> Result<()> {
-        self.permit(Access::Update(T::KIND), &key.pk)?;
+        self.permit(update_access(T::KIND, &key.pk), &key.pk)?;
         let mut expression = Expression::default();
         let update = expression.update(change)?;
         let condition = expression.condition(guard);
@@ -440,6 +442,7 @@ macro_rules! keys_of_tuple {
 keys_of_tuple!(A 0, B 1);
 keys_of_tuple!(A 0, B 1, C 2);
 keys_of_tuple!(A 0, B 1, C 2, D 3);
+keys_of_tuple!(A 0, B 1, C 2, D 3, E 4);
 
 /// What must hold of an item for a write to go through.
 #[derive(Debug, Clone, Default)]
@@ -457,6 +460,10 @@ enum Clause {
     After(&'static str, Timestamp),
     Equals(&'static str, AttributeValue),
     NotEquals(&'static str, AttributeValue),
+    AtMost(&'static str, i64),
+    BelowOther(&'static str, &'static str),
+    AtMostOther(&'static str, &'static str),
+    AnyOf(Vec<Guard>),
 }
 
 impl Guard {
@@ -478,12 +485,35 @@ impl Guard {
         Guard::default().with(Clause::AbsentOrAtMost(attribute, bound))
     }
 
+    /// One of them holds.
+    pub fn any_of(guards: impl Into<Vec<Guard>>) -> Guard {
+        Guard::default().with(Clause::AnyOf(guards.into()))
+    }
+
+    /// The item is still the one that was read.
+    pub fn unchanged<T>(read: &Stored<T>) -> Guard {
+        Guard::version(read.version)
+    }
+
     fn version(version: u64) -> Guard {
         Guard::default().with(Clause::Equals("v", AttributeValue::N(version.to_string())))
     }
 
     pub fn and_at_least(self, attribute: &'static str, bound: i64) -> Guard {
         self.with(Clause::AtLeast(attribute, bound))
+    }
+
+    pub fn and_at_most(self, attribute: &'static str, bound: i64) -> Guard {
+        self.with(Clause::AtMost(attribute, bound))
+    }
+
+    /// One number of the item is less than another.
+    pub fn and_below_other(self, attribute: &'static str, other: &'static str) -> Guard {
+        self.with(Clause::BelowOther(attribute, other))
+    }
+
+    pub fn and_at_most_other(self, attribute: &'static str, other: &'static str) -> Guard {
+        self.with(Clause::AtMostOther(attribute, other))
     }
 
     /// The item has no such attribute.
@@ -570,8 +600,12 @@ impl Expression {
     }
 
     fn condition(&mut self, guard: Guard) -> Option<String> {
+        (!guard.clauses.is_empty()).then(|| self.all_of(guard))
+    }
+
+    fn all_of(&mut self, guard: Guard) -> String {
         let clauses: Vec<_> = guard.clauses.into_iter().map(|clause| self.clause(clause)).collect();
-        (!clauses.is_empty()).then(|| clauses.join(" AND "))
+        clauses.join(" AND ")
     }
 
     fn clause(&mut self, clause: Clause) -> String {
@@ -583,6 +617,13 @@ impl Expression {
                 format!("(attribute_not_exists(pk) OR {name} <= {bound})")
             }
             Clause::AtLeast(attribute, bound) => format!("{} >= {}", self.name(attribute), self.number(bound)),
+            Clause::AtMost(attribute, bound) => format!("{} <= {}", self.name(attribute), self.number(bound)),
+            Clause::BelowOther(attribute, other) => format!("{} < {}", self.name(attribute), self.name(other)),
+            Clause::AtMostOther(attribute, other) => format!("{} <= {}", self.name(attribute), self.name(other)),
+            Clause::AnyOf(guards) => {
+                let any: Vec<_> = guards.into_iter().map(|guard| self.all_of(guard)).collect();
+                format!("(({}))", any.join(") OR ("))
+            }
             Clause::After(attribute, moment) => {
                 let moment = moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
                 format!("{} > {}", self.name(attribute), self.value(AttributeValue::S(moment)))
@@ -667,7 +708,7 @@ impl Transaction {
 
     /// Changes attributes in place, where `guard` holds. The version stays: counters are nobody's `ETag`.
     pub fn update<T: Item>(self, key: Key<T>, change: Change, guard: Guard, refusal: Problem) -> Transaction {
-        self.add(Access::Update(T::KIND), &key.pk, refusal, |table| {
+        self.add(update_access(T::KIND, &key.pk), &key.pk, refusal, |table| {
             let mut expression = Expression::default();
             let update = expression.update(change)?;
             let condition = expression.condition(guard);
@@ -754,13 +795,18 @@ impl Transaction {
 
 /// A kind that lives in one partition is created nowhere else; of the others it is said where.
 fn create_access(kind: Kind, pk: &str) -> Access {
-    match kind.chart().partitions {
-        [_] => Access::Create(kind),
-        several => match several.iter().find(|partition| pk.starts_with(partition.prefix())) {
-            Some(partition) => Access::CreateIn(kind, *partition),
-            None => Access::Create(kind),
-        },
-    }
+    one_of_several(kind, pk).map_or(Access::Create(kind), |partition| Access::CreateIn(kind, partition))
+}
+
+fn update_access(kind: Kind, pk: &str) -> Access {
+    one_of_several(kind, pk).map_or(Access::Update(kind), |partition| Access::UpdateIn(kind, partition))
+}
+
+/// In which partition `pk` is, of a kind that lives in several.
+fn one_of_several(kind: Kind, pk: &str) -> Option<Partition> {
+    let several = kind.chart().partitions;
+    let partition = several.iter().find(|partition| pk.starts_with(partition.prefix()))?;
+    (several.len() > 1).then_some(*partition)
 }
 
 fn put(table: &str, item: Attributes, guard: Guard) -> Result<TransactWriteItem> {

@@ -65,7 +65,7 @@ impl Listen {
     pub fn hears(&self, access: Access) -> bool {
         let (kind, event) = match access {
             Access::Create(kind) | Access::CreateIn(kind, _) => (kind, Event::Insert),
-            Access::Replace(kind) | Access::Update(kind) => (kind, Event::Modify),
+            Access::Replace(kind) | Access::Update(kind) | Access::UpdateIn(kind, _) => (kind, Event::Modify),
             Access::Delete(kind) => (kind, Event::Remove),
             Access::Get(_)
             | Access::BatchGet(_)

@@ -2,7 +2,9 @@
 
 use crate::id::{AuditId, TenantId, UserId};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One line of a tenant's audit log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -10,14 +12,41 @@ pub struct Audit {
     pub tenant: TenantId,
     pub id: AuditId,
     pub at: Timestamp,
-    pub actor: UserId,
+    pub actor: Actor,
     pub action: Action,
     /// The id of the record that was changed.
     pub target: String,
+    /// What was different afterwards, in names and values: never a secret, never what people wrote.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
+}
+
+/// Who did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Actor {
+    User {
+        id: UserId,
+    },
+    /// Whoever held the link of an invite: nobody was signed in.
+    LinkHolder,
+}
+
+impl From<UserId> for Actor {
+    fn from(id: UserId) -> Actor {
+        Actor::User { id }
+    }
+}
+
+impl Audit {
+    pub fn with(mut self, name: &str, value: impl ToString) -> Audit {
+        self.details.insert(name.to_owned(), value.to_string());
+        self
+    }
 }
 
 /// What was done. The wire form is `record.verb`, as in WorkOS and Stripe event names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Action {
     #[serde(rename = "tenant.created")]
     TenantCreated,
@@ -29,6 +58,28 @@ pub enum Action {
     InviteCreated,
     #[serde(rename = "invite.accepted")]
     InviteAccepted,
+    #[serde(rename = "invite.resent")]
+    InviteResent,
+    #[serde(rename = "invite.updated")]
+    InviteUpdated,
+    #[serde(rename = "invite.declined")]
+    InviteDeclined,
+    #[serde(rename = "invite.revoked")]
+    InviteRevoked,
     #[serde(rename = "member.role_changed")]
     MemberRoleChanged,
+    #[serde(rename = "member.disabled")]
+    MemberDisabled,
+    #[serde(rename = "member.enabled")]
+    MemberEnabled,
+    #[serde(rename = "member.removed")]
+    MemberRemoved,
+    #[serde(rename = "member.left")]
+    MemberLeft,
+    #[serde(rename = "test_user.marked")]
+    TestUserMarked,
+    #[serde(rename = "test_user.unmarked")]
+    TestUserUnmarked,
+    #[serde(rename = "access.rehearsed")]
+    AccessRehearsed,
 }

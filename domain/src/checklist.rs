@@ -5,7 +5,7 @@
 
 use crate::billing::Billing;
 use crate::id::TenantId;
-use crate::invite::OpenInvite;
+use crate::invite::{Delivery, OpenInvite, UndeliveredInvite};
 use crate::tenant::{AdminChange, Counters, Mark, Tenant};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -56,6 +56,8 @@ pub struct Facts<'a> {
     pub billing: &'a Billing,
     /// Of the invites that are out, the one that ends last.
     pub last_open_invite: Option<&'a OpenInvite>,
+    /// Of the invites that are out and whose mail went wrong, the one that ends last.
+    pub last_undelivered_invite: Option<&'a UndeliveredInvite>,
 }
 
 /// The checklist as it is kept: no clock in it, so that the same facts always give the same checklist.
@@ -83,11 +85,11 @@ pub enum Standing {
     Complete {
         evidence: Evidence,
     },
-    /// Something is under way. After `until` it is not any more, and `afterwards` is what is missing.
+    /// Something is under way until then; `afterwards` is how the step stands from there on, if nothing else happens.
     InProgress {
         why: Why,
         until: Timestamp,
-        afterwards: Why,
+        afterwards: Box<Standing>,
     },
     Incomplete {
         why: Why,
@@ -217,15 +219,42 @@ fn invite_team(facts: Facts<'_>) -> Standing {
             },
             Mark { by: accepted.by, at: accepted.at },
         ),
-        (None, Some(open)) => Standing::InProgress {
-            why: Why::new("invite_open", "An invitation is out, and nobody has accepted one yet."),
-            until: open.expires_at,
-            afterwards: Why::new("invites_expired", "Every invitation has expired unused. Send new ones."),
-        },
+        (None, Some(open)) => {
+            let out = Standing::InProgress {
+                why: Why::new("invite_open", "An invitation is out, and nobody has accepted one yet."),
+                until: open.expires_at,
+                afterwards: Box::new(incomplete(
+                    "invites_expired",
+                    "Every invitation has expired unused. Send new ones.",
+                )),
+            };
+            facts.last_undelivered_invite.map_or(out.clone(), |undelivered| undelivered_until(undelivered, out))
+        }
         (None, None) => incomplete(
             "no_invite_open",
             "No invitation is out and nobody has joined by one. Invite the people you launch with.",
         ),
+    }
+}
+
+/// One of the invites that are out waits for an admin; once it is over too, the step stands as if it had not been.
+fn undelivered_until(undelivered: &UndeliveredInvite, afterwards: Standing) -> Standing {
+    let email = &undelivered.email;
+    let (code, detail) = match undelivered.delivery {
+        Delivery::Bounced => (
+            "invite_bounced",
+            format!("The invitation to {email} came back: there is no such mailbox. Correct the address."),
+        ),
+        Delivery::Complained => (
+            "invite_complained",
+            format!("{email} reported the invitation as spam. Talk to them, or invite another address of theirs."),
+        ),
+        _ => ("invite_failed", format!("The invitation to {email} could not be delivered. Send it again.")),
+    };
+    Standing::InProgress {
+        why: Why::new(code, detail),
+        until: undelivered.expires_at,
+        afterwards: Box::new(afterwards),
     }
 }
 
@@ -257,7 +286,7 @@ impl Standing {
     pub fn at(&self, now: Timestamp) -> StandingNow<'_> {
         match self {
             Standing::Complete { evidence } => StandingNow::Complete(evidence),
-            Standing::InProgress { until, afterwards, .. } if *until <= now => StandingNow::Incomplete(afterwards),
+            Standing::InProgress { until, afterwards, .. } if *until <= now => afterwards.at(now),
             Standing::InProgress { why, .. } => StandingNow::InProgress(why),
             Standing::Incomplete { why } => StandingNow::Incomplete(why),
         }
@@ -297,7 +326,9 @@ impl Checklist {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::email::Email;
     use crate::id::{InviteId, UserId};
+    use crate::role::Role;
     use crate::tenant::{Accepted, AdminsChanged};
     use crate::text::CompanyName;
     use crate::time_zone::TimeZoneName;
@@ -316,6 +347,7 @@ mod tests {
         counters: Counters,
         billing: Billing,
         open: Option<OpenInvite>,
+        undelivered: Option<UndeliveredInvite>,
     }
 
     impl World {
@@ -328,6 +360,7 @@ mod tests {
                 counters: Counters::new(id, created),
                 billing: Billing::new(id),
                 open: None,
+                undelivered: None,
             }
         }
 
@@ -337,9 +370,15 @@ mod tests {
                 counters: &self.counters,
                 billing: &self.billing,
                 last_open_invite: self.open.as_ref(),
+                last_undelivered_invite: self.undelivered.as_ref(),
             };
             fold(facts, before, at(now))
         }
+    }
+
+    fn open(world: &World, invite: InviteId, until: i64) -> OpenInvite {
+        let (tenant, invited_by) = (world.tenant.id, user(1));
+        OpenInvite { tenant, invite, expires_at: at(until), role: Role::Operator, invited_by }
     }
 
     fn step(checklist: &Checklist, id: StepId) -> &Step {
@@ -418,7 +457,7 @@ mod tests {
     fn an_open_invite_is_in_progress_to_the_second_it_expires() {
         let mut world = World::new();
         let invite = InviteId::from_uuid(Uuid::from_u128(5));
-        world.open = Some(OpenInvite { tenant: world.tenant.id, invite, expires_at: at(100) });
+        world.open = Some(open(&world, invite, 100));
         let checklist = world.fold(None, 1);
         let standing = &step(&checklist, StepId::InviteTeam).standing;
         assert!(matches!(standing.at(at(99)), StandingNow::InProgress(why) if why.code == "invite_open"));
@@ -429,5 +468,26 @@ mod tests {
         world.counters.first_accepted = Some(Accepted { invite, by: user(3), at: at(50) });
         let accepted = world.fold(Some(&checklist), 51);
         assert!(matches!(step(&accepted, StepId::InviteTeam).standing.at(at(999)), StandingNow::Complete(_)));
+    }
+
+    #[test]
+    fn an_invite_whose_mail_went_wrong_is_named_until_it_ends_and_then_the_others_count() {
+        let mut world = World::new();
+        let (bounced, other) = (InviteId::from_uuid(Uuid::from_u128(5)), InviteId::from_uuid(Uuid::from_u128(6)));
+        world.open = Some(open(&world, other, 200));
+        world.undelivered = Some(UndeliveredInvite {
+            tenant: world.tenant.id,
+            invite: bounced,
+            email: Email::parse("grace@acme.example").unwrap(),
+            delivery: Delivery::Bounced,
+            expires_at: at(100),
+        });
+        let checklist = world.fold(None, 1);
+        let standing = &step(&checklist, StepId::InviteTeam).standing;
+        let StandingNow::InProgress(why) = standing.at(at(99)) else { panic!("{standing:?}") };
+        assert_eq!(why.code, "invite_bounced");
+        assert!(why.detail.contains("grace@acme.example"), "{}", why.detail);
+        assert!(matches!(standing.at(at(100)), StandingNow::InProgress(why) if why.code == "invite_open"));
+        assert!(matches!(standing.at(at(200)), StandingNow::Incomplete(why) if why.code == "invites_expired"));
     }
 }

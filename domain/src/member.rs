@@ -2,6 +2,7 @@
 
 use crate::id::{InviteId, TenantId, UserId};
 use crate::role::Role;
+use crate::tenant::Mark;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,8 +38,58 @@ pub enum MemberStatus {
     Disabled,
 }
 
+/// The workspace's test user: one member who tries out what their role sees before everybody else relies on it.
+///
+/// A tenant has one such record at most, so it has one test user at most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestUser {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub marked: Mark,
+    /// Their last rehearsal. Gone with every change of what they may do: what was seen then says nothing about now.
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// What a test user found that they may do and may not do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    pub at: Timestamp,
+    pub role: Role,
+    /// Operations by name.
+    pub allowed: Vec<String>,
+    pub refused: Vec<String>,
+    pub finding: Finding,
+}
+
+/// Whether a rehearsal found what the role should see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    AsExpected,
+    NotAsExpected,
+}
+
+impl TestUser {
+    /// When their access was confirmed, if it still is.
+    pub fn access_confirmed_at(&self) -> Option<Timestamp> {
+        self.rehearsal
+            .as_ref()
+            .filter(|rehearsal| rehearsal.finding == Finding::AsExpected)
+            .map(|rehearsal| rehearsal.at)
+    }
+
+    /// The same test user, who has to rehearse again.
+    pub fn unconfirmed(&self) -> TestUser {
+        TestUser { rehearsal: None, ..self.clone() }
+    }
+}
+
 impl Member {
+    pub fn is_active(&self) -> bool {
+        self.status == MemberStatus::Active
+    }
+
     pub fn is_active_admin(&self) -> bool {
-        self.role == Role::Admin && self.status == MemberStatus::Active
+        self.role == Role::Admin && self.is_active()
     }
 }

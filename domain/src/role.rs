@@ -68,10 +68,16 @@ impl Role {
         match self {
             Self::Admin => true,
             Self::Operator | Self::Viewer => match permission {
-                Permission::ReadTenant | Permission::ReadMembers | Permission::ReadChecklist => true,
+                Permission::ReadTenant
+                | Permission::LeaveTenant
+                | Permission::ReadMembers
+                | Permission::RehearseAccess
+                | Permission::ReadChecklist => true,
                 Permission::UpdateTenant
                 | Permission::ManageMembers
                 | Permission::ManageInvites
+                | Permission::ReviewAccess
+                | Permission::ReadAudit
                 | Permission::ManageChecklist
                 | Permission::ReadBilling
                 | Permission::ManageBilling => false,
@@ -92,10 +98,18 @@ pub enum Permission {
     ReadTenant,
     /// Change the tenant's settings.
     UpdateTenant,
+    /// Give up one's own membership.
+    LeaveTenant,
     /// See who is in the tenant.
     ReadMembers,
     /// Change roles, disable and remove members.
     ManageMembers,
+    /// Try out what one's own role may do, as the workspace's test user.
+    RehearseAccess,
+    /// See what anybody may do, and what about that should be looked at.
+    ReviewAccess,
+    /// See who did what.
+    ReadAudit,
     /// Send, see, change, resend and revoke invites.
     ManageInvites,
     /// See the getting-started checklist.
@@ -110,11 +124,15 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::ReadTenant,
         Self::UpdateTenant,
+        Self::LeaveTenant,
         Self::ReadMembers,
         Self::ManageMembers,
+        Self::RehearseAccess,
+        Self::ReviewAccess,
+        Self::ReadAudit,
         Self::ManageInvites,
         Self::ReadChecklist,
         Self::ManageChecklist,
@@ -127,8 +145,12 @@ impl Permission {
         match self {
             Self::ReadTenant => "tenant:read",
             Self::UpdateTenant => "tenant:update",
+            Self::LeaveTenant => "tenant:leave",
             Self::ReadMembers => "members:read",
             Self::ManageMembers => "members:manage",
+            Self::RehearseAccess => "access:rehearse",
+            Self::ReviewAccess => "access:review",
+            Self::ReadAudit => "audit:read",
             Self::ManageInvites => "invites:manage",
             Self::ReadChecklist => "checklist:read",
             Self::ManageChecklist => "checklist:manage",
@@ -157,11 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn operators_and_viewers_may_only_read_tenant_members_and_checklist() {
+    fn operators_and_viewers_change_nothing_but_their_own_membership() {
         for role in [Role::Operator, Role::Viewer] {
             let allowed: Vec<_> =
                 Permission::ALL.into_iter().filter(|&p| role.may(p)).map(Permission::as_str).collect();
-            assert_eq!(allowed, ["tenant:read", "members:read", "checklist:read"], "{role:?}");
+            let own = ["tenant:read", "tenant:leave", "members:read", "access:rehearse", "checklist:read"];
+            assert_eq!(allowed, own, "{role:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::country::CountryCode;
 use crate::email::Email;
 use crate::id::{InviteId, TenantId, UserId};
+use crate::member::Member;
 use crate::patch::Patch;
 use crate::phone::Phone;
 use crate::text::{CompanyName, ContactName, Label, Note};
@@ -43,6 +44,9 @@ pub struct BusinessContact {
     pub email: Email,
     pub phone: Option<Phone>,
 }
+
+/// How many seats a new tenant has: for members and for invites that are out.
+pub const SEATS: u64 = 500;
 
 /// The most labels a tenant keeps for its reports.
 pub const MAX_LABELS: usize = 20;
@@ -138,8 +142,12 @@ pub struct Counters {
     pub members: u64,
     /// Active admins. Never zero.
     pub admins: u64,
-    /// Members who came by an invite.
+    /// How many people have come by an invite, those included who are gone again.
     pub invited_members: u64,
+    /// Members, disabled ones too, and invites that are out.
+    pub seats_taken: u64,
+    /// The most that [`seats_taken`](Self::seats_taken) may be.
+    pub seats: u64,
     /// The latest change to the set of admins.
     pub admins_changed: AdminsChanged,
     /// The first invite that was accepted. Left out while there is none: the write that accepts sets it if absent.
@@ -171,6 +179,27 @@ pub struct Accepted {
     pub at: Timestamp,
 }
 
+/// By how much a membership's change moves the counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CountersMove {
+    pub members: i64,
+    pub admins: i64,
+    pub seats_taken: i64,
+}
+
+impl CountersMove {
+    /// From `before` to `after`; absent is not a member.
+    pub fn between(before: Option<&Member>, after: Option<&Member>) -> CountersMove {
+        let moved =
+            |counts: fn(&Member) -> bool| i64::from(after.is_some_and(counts)) - i64::from(before.is_some_and(counts));
+        CountersMove {
+            members: moved(Member::is_active),
+            admins: moved(Member::is_active_admin),
+            seats_taken: moved(|_| true),
+        }
+    }
+}
+
 impl Counters {
     /// A new tenant's counters: its creator is its one member and admin.
     pub fn new(tenant: TenantId, creator: Mark) -> Counters {
@@ -179,6 +208,8 @@ impl Counters {
             members: 1,
             admins: 1,
             invited_members: 0,
+            seats_taken: 1,
+            seats: SEATS,
             admins_changed: AdminsChanged {
                 member: creator.by,
                 change: AdminChange::Added,

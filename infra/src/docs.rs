@@ -78,7 +78,7 @@ fn parts(access: Access) -> (&'static str, Kind) {
         Access::QueryIndex(kind) => ("query by index", kind),
         Access::Create(kind) | Access::CreateIn(kind, _) => ("create", kind),
         Access::Replace(kind) => ("replace", kind),
-        Access::Update(kind) => ("update", kind),
+        Access::Update(kind) | Access::UpdateIn(kind, _) => ("update", kind),
         Access::Delete(kind) => ("delete", kind),
         Access::Check(kind) => ("check", kind),
     }

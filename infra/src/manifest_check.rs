@@ -212,9 +212,11 @@ fn unused(kind: Kind, functions: &[&Function]) -> Vec<String> {
 
 fn writes(function: &Function, kind: Kind) -> bool {
     let is_write = |access: &Access| match access {
-        Access::Create(written) | Access::CreateIn(written, _) | Access::Replace(written) | Access::Update(written) => {
-            *written == kind
-        }
+        Access::Create(written)
+        | Access::CreateIn(written, _)
+        | Access::Replace(written)
+        | Access::Update(written)
+        | Access::UpdateIn(written, _) => *written == kind,
         _ => false,
     };
     function.access().iter().any(is_write)

@@ -7,10 +7,11 @@ use crate::keys::{self, Kind};
 use crate::route::Cx;
 use crate::store::{Access, Change, Guard, Stored};
 use domain::id::{SessionId, TenantId, UserId};
-use domain::member::{Member, MemberStatus};
+use domain::member::Member;
 use domain::role::Permission;
 use jiff::SignedDuration;
 use std::future::Future;
+use std::ops::Deref;
 
 /// The header that names the tenant a request is about.
 pub const TENANT_HEADER: &str = "x-tenant-id";
@@ -153,10 +154,7 @@ impl Caller for InTenant {
             None => member_of_only(cx, &claims).await?,
         };
         cx.set_user(claims.user);
-        let member = member.filter(|member| member.status == MemberStatus::Active).ok_or_else(Problem::not_found)?;
-        if !member.role.may(permission) {
-            return Err(Problem::forbidden(permission));
-        }
+        let member = admit(member, permission)?;
         cx.enter(tenant);
         Ok(InTenant { user: claims.user, tenant, member })
     }
@@ -174,6 +172,16 @@ impl Caller for InTenant {
         if let Err(problem) = cx.store().update(key, seen, unchanged).await {
             tracing::warn!(tenant = %self.tenant, %problem, "that a member was seen was not noted");
         }
+    }
+}
+
+/// Lets a member through who may do this, or says why not: the one place that decides it, for requests and for rehearsals of them.
+pub fn admit<M: Deref<Target = Member>>(member: Option<M>, permission: Permission) -> Result<M> {
+    // Somebody disabled is answered like somebody who never was a member.
+    let member = member.filter(|member| member.is_active()).ok_or_else(Problem::not_found)?;
+    match member.role.may(permission) {
+        true => Ok(member),
+        false => Err(Problem::forbidden(permission)),
     }
 }
 

@@ -9,12 +9,12 @@
 
 use common::error::{Code, Problem, Result};
 use common::function::Function;
-use common::keys::{self, Kind, Whose};
+use common::keys::{self, Item, Kind, Range, Whose};
 use common::store::{Access, Order, Stored};
 use common::trigger::{Event, Failures, Listen, Record, StreamTrigger, TriggerCx};
 use domain::checklist::{Checklist, Facts, fold};
 use domain::id::TenantId;
-use domain::invite::OpenInvite;
+use domain::invite::{OpenInvite, UndeliveredInvite};
 use domain::tenant::Counters;
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ impl StreamTrigger for RecomputeChecklist {
     const NAME: &'static str = "recompute-checklist";
     const SUMMARY: &'static str = "Folds a tenant's state into its checklist.";
     const LISTENS: Listen = Listen {
-        kinds: &[Kind::Tenant, Kind::Counters, Kind::Billing, Kind::OpenInvite],
+        kinds: &[Kind::Tenant, Kind::Counters, Kind::Billing, Kind::OpenInvite, Kind::UndeliveredInvite],
         events: &[Event::Insert, Event::Modify, Event::Remove],
     };
     const ACCESS: &'static [Access] = &[
@@ -38,6 +38,7 @@ impl StreamTrigger for RecomputeChecklist {
         Access::Get(Kind::Counters),
         Access::Get(Kind::Billing),
         Access::Query(Kind::OpenInvite),
+        Access::Query(Kind::UndeliveredInvite),
         Access::Replace(Kind::Checklist),
     ];
 
@@ -95,18 +96,32 @@ async fn recompute_once(cx: &TriggerCx, tenant: TenantId) -> Result<Recomputed> 
     else {
         return Ok(Recomputed::AsKept);
     };
-    let open = last_open_invite(cx, tenant, &counters).await?;
-    let facts = Facts { tenant: &settings, counters: &counters, billing: &billing, last_open_invite: open.as_ref() };
+    let (open, undelivered) = last_invites_out(cx, tenant, &counters).await?;
+    let facts = Facts {
+        tenant: &settings,
+        counters: &counters,
+        billing: &billing,
+        last_open_invite: open.as_ref(),
+        last_undelivered_invite: undelivered.as_ref(),
+    };
     write_if_changed(cx, &checklist, fold(facts, Some(&checklist), cx.now())).await
 }
 
 /// Read after the snapshot, so it is no older than the checklist; and only while it can matter.
-async fn last_open_invite(cx: &TriggerCx, tenant: TenantId, counters: &Counters) -> Result<Option<OpenInvite>> {
+async fn last_invites_out(
+    cx: &TriggerCx,
+    tenant: TenantId,
+    counters: &Counters,
+) -> Result<(Option<OpenInvite>, Option<UndeliveredInvite>)> {
     if counters.first_accepted.is_some() {
-        return Ok(None);
+        return Ok((None, None));
     }
-    let page = cx.store().query(keys::open_invites(tenant), Order::Descending, 1, None).await?;
-    Ok(page.items.into_iter().next().map(|open| open.item))
+    futures::try_join!(last_of(cx, keys::open_invites(tenant)), last_of(cx, keys::undelivered_invites(tenant)))
+}
+
+async fn last_of<T: Item>(cx: &TriggerCx, range: Range<T>) -> Result<Option<T>> {
+    let page = cx.store().query(range, Order::Descending, 1, None).await?;
+    Ok(page.items.into_iter().next().map(|last| last.item))
 }
 
 async fn write_if_changed(cx: &TriggerCx, before: &Stored<Checklist>, next: Checklist) -> Result<Recomputed> {

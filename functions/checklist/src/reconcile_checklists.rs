@@ -34,6 +34,7 @@ impl ScheduledTrigger for ReconcileChecklists {
         Access::Get(Kind::Counters),
         Access::Get(Kind::Billing),
         Access::Query(Kind::OpenInvite),
+        Access::Query(Kind::UndeliveredInvite),
         Access::Replace(Kind::Checklist),
     ];
     const EVERY: Hours = Hours(6);

@@ -342,6 +342,9 @@ impl<'a> Desk<'a> {
             mail,
             created_at: cx.now(),
             expires_at: expiry(cx.now(), self.days),
+            good_for_days: self.days,
+            resent_at: Vec::new(),
+            request: None,
         };
         let row = Outbox::new(
             mail,

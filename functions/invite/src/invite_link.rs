@@ -37,6 +37,10 @@ pub async fn open(cx: &Cx, token: &str) -> Result<OpenLink> {
             Ok(OpenLink { invite: invite.item, tenant: tenant.item, owner: owner.map(|owner| owner.item) })
         }
         InviteStatus::Accepted => Err(used()),
+        InviteStatus::Declined => Err(gone("This invitation was declined. If that was a mistake, ask for a new one.")),
+        InviteStatus::Revoked => {
+            Err(gone("This invitation was withdrawn. If you think that is a mistake, ask whoever invited you."))
+        }
         InviteStatus::Expired => Err(expired()),
     }
 }

@@ -132,8 +132,13 @@ impl Workspace {
 
     /// The checklist is there from the first moment, and already what its state amounts to.
     fn checklist(&self, cx: &Cx) -> checklist::Checklist {
-        let facts =
-            Facts { tenant: &self.tenant, counters: &self.counters, billing: &self.billing, last_open_invite: None };
+        let facts = Facts {
+            tenant: &self.tenant,
+            counters: &self.counters,
+            billing: &self.billing,
+            last_open_invite: None,
+            last_undelivered_invite: None,
+        };
         checklist::fold(facts, None, cx.now())
     }
 }

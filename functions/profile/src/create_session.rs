@@ -10,7 +10,7 @@ use common::auth::session::{AccessGrant, NewSession};
 use common::auth::token::TokenKind;
 use common::error::{Code, Problem, Result};
 use common::function::Function;
-use common::keys::{self, Kind};
+use common::keys::{self, Kind, Partition};
 use common::limit::FAILED_SIGN_INS;
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
@@ -56,7 +56,8 @@ impl Route for CreateSession {
         Access::BatchGet(Kind::User),
         Access::BatchGet(Kind::Credential),
         Access::Create(Kind::Session),
-        Access::Update(Kind::Limit),
+        Access::UpdateIn(Kind::Limit, Partition::Email),
+        Access::UpdateIn(Kind::Limit, Partition::Source),
     ];
     const REFUSES: &'static [Code] = &[Code::SignInFailed, Code::RateLimited];
     const SUCCESS: u16 = 201;

@@ -50,8 +50,12 @@ impl Route for CreateSignUp {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/v1/sign-ups";
     const AUTH: Auth = Auth::Nobody;
-    const ACCESS: &'static [Access] =
-        &[Access::Get(Kind::EmailOwner), Access::CreateIn(Kind::Outbox, Partition::Email), Access::Update(Kind::Limit)];
+    const ACCESS: &'static [Access] = &[
+        Access::Get(Kind::EmailOwner),
+        Access::CreateIn(Kind::Outbox, Partition::Email),
+        Access::UpdateIn(Kind::Limit, Partition::Email),
+        Access::UpdateIn(Kind::Limit, Partition::Source),
+    ];
     const REFUSES: &'static [Code] = &[];
     const SUCCESS: u16 = 202;
     type Caller = Nobody;

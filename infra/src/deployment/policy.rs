@@ -45,6 +45,7 @@ fn grant(access: Access) -> (On, &'static str, Vec<&'static str>) {
         Access::QueryIndex(kind) => (On::Index, "dynamodb:Query", index_partition(kind).into_iter().collect()),
         Access::CreateIn(_, partition) => (On::Table, "dynamodb:PutItem", vec![partition.prefix()]),
         Access::Create(kind) | Access::Replace(kind) => (On::Table, "dynamodb:PutItem", partitions(kind)),
+        Access::UpdateIn(_, partition) => (On::Table, "dynamodb:UpdateItem", vec![partition.prefix()]),
         Access::Update(kind) => (On::Table, "dynamodb:UpdateItem", partitions(kind)),
         Access::Delete(kind) => (On::Table, "dynamodb:DeleteItem", partitions(kind)),
         Access::Check(kind) => (On::Table, "dynamodb:ConditionCheckItem", partitions(kind)),
