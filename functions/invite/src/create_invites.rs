@@ -6,6 +6,7 @@ use crate::invite_view::{self, InviteView};
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
+use common::idempotency::Idempotency;
 use common::keys::{self, Kind, Partition};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
@@ -110,6 +111,7 @@ impl Route for CreateInvites {
         Access::Check(Kind::Member),
     ];
     const REFUSES: &'static [Code] = &[];
+    const IDEMPOTENCY: Idempotency = Idempotency::ByKey;
     type Caller = InTenant;
     type Input = Input;
     type Output = Results;
