@@ -491,6 +491,15 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_wrote_nothing_but_a_500_or_one_after_a_lost_request_may_have() {
+        let run = |after| Run { entry: Stored { item: sent(json!({}), 0), version: 1 }, after };
+        assert!(run(After::Nothing).wrote_nothing(&Problem::try_again()));
+        assert!(run(After::Nothing).wrote_nothing(&Problem::not_found()));
+        assert!(!run(After::Nothing).wrote_nothing(&Problem::internal("a write without an answer")));
+        assert!(!run(After::ALostOne).wrote_nothing(&Problem::not_found()));
+    }
+
+    #[test]
     fn an_entry_reads_back_as_it_was_kept() {
         for entry in [sent(json!({}), 0), sent(json!({}), 0).answered(answer())] {
             let kept: crate::store::Attributes = serde_dynamo::to_item(&entry).unwrap();
