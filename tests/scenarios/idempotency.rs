@@ -187,5 +187,42 @@ async fn a_request_whose_answer_was_lost_runs_again_once_its_lease_is_over_and_a
     assert_eq!(world.mails_to("grace@acme.example").await.len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_of_a_request_whose_answer_was_lost_is_told_what_that_one_did_as_if_it_had_done_it_itself() {
+    let (world, table) = World::lossy().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let body = || invites(&["grace@acme.example", "GRACE@acme.example", "olga@acme.example", "not an address"]);
+    table.lose_answers();
+    let lost = keyed(&world, &ada, KEY, body()).send().await;
+    table.keep_answers();
+    assert_eq!(statuses(&lost), ["invited", "already_invited", "invited", "invalid"]);
+
+    world.pass(LEASE);
+    let repeat = keyed(&world, &ada, KEY, body()).send().await;
+    assert_first(&repeat);
+    assert_eq!(statuses(&repeat), statuses(&lost));
+    assert_eq!(invite_ids(&repeat), invite_ids(&lost));
+    for email in ["grace@acme.example", "olga@acme.example"] {
+        assert_eq!(world.mails_to(email).await.len(), 1, "{email}");
+    }
+    assert_replay(&keyed(&world, &ada, KEY, body()).send().await, &repeat);
+
+    // Under another key it is another request, which made none of them.
+    let another = keyed(&world, &ada, "another", body()).send().await;
+    assert_eq!(statuses(&another), ["already_invited", "already_invited", "already_invited", "invalid"]);
+}
+
+fn rows(answer: &Answer) -> &[Value] {
+    answer.body["results"].as_array().unwrap()
+}
+
+fn statuses(answer: &Answer) -> Vec<&str> {
+    rows(answer).iter().map(|row| row["status"].as_str().unwrap()).collect()
+}
+
+fn invite_ids(answer: &Answer) -> Vec<&Value> {
+    rows(answer).iter().map(|row| &row["invite"]["id"]).collect()
+}
+
 /// As long as a request is taken to be at work.
 const LEASE: SignedDuration = SignedDuration::from_secs(35);
