@@ -10,6 +10,7 @@ use domain::Timestamp;
 use domain::billing::Billing;
 use domain::id::{InviteId, TenantId, UserId};
 use domain::invite::OpenInvite;
+use domain::role::Role;
 use domain::tenant::{Counters, Mark};
 use uuid::Uuid;
 
@@ -35,7 +36,7 @@ async fn store(access: &'static [Access]) -> (World, Store) {
     let environment = world.stack().environment("get-billing");
     let lookup = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let app = App::from(&lookup, &[], Clock::system()).unwrap();
-    let store = Store::new(&app, "a-test", [access, &[]]);
+    let store = Store::new(&app, "a-test", [access, &[], &[]]);
     (world, store)
 }
 
@@ -166,7 +167,8 @@ async fn a_range_is_read_page_by_page_in_either_order_and_holds_one_tenant() {
     for (owner, seconds) in [(1, 300), (1, 100), (1, 200), (2, 999)] {
         let invite = InviteId::from_uuid(Uuid::from_u128(seconds));
         let expires_at = Timestamp::from_second(i64::try_from(seconds).unwrap()).unwrap();
-        let open = OpenInvite { tenant: tenant(owner), invite, expires_at };
+        let invited_by = UserId::from_uuid(Uuid::nil());
+        let open = OpenInvite { tenant: tenant(owner), invite, expires_at, role: Role::Viewer, invited_by };
         store.transaction().create(&open, refusal()).commit().await.unwrap();
     }
     let seconds = |page: &common::store::Page<OpenInvite>| {

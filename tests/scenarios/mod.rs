@@ -2,6 +2,7 @@
 
 mod billing;
 mod checklist;
+mod idempotency;
 mod invite;
 mod main_job;
 mod members;
