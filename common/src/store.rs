@@ -626,7 +626,8 @@ impl Expression {
             Clause::AtMostOther(attribute, other) => format!("{} <= {}", self.name(attribute), self.name(other)),
             Clause::AnyOf(guards) => {
                 let any: Vec<_> = guards.into_iter().map(|guard| self.all_of(guard)).collect();
-                format!("(({}))", any.join(") OR ("))
+                // AND binds closer than OR, and DynamoDB refuses parentheses that change nothing.
+                format!("({})", any.join(" OR "))
             }
             Clause::After(attribute, moment) => {
                 let moment = moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
