@@ -1,6 +1,6 @@
 //! Least privilege: a function declares what it does to the table, no less (the store refuses) and no more (this).
 
-use crate::world::{PASSWORD, World};
+use crate::world::{PASSWORD, Person, World};
 use common::auth::caller::Auth;
 use common::store::Access;
 use jiff::SignedDuration;
@@ -23,7 +23,7 @@ pub(crate) async fn use_everything(world: &World) {
     };
     under_a_key(json!([])).await.expect_status(422);
     for _ in ["the first time", "once more"] {
-        under_a_key(json!([{ "email": "not an address" }])).await.expect_status(200);
+        under_a_key(json!([{ "email": "keyed@acme.example" }])).await.expect_status(200);
     }
     let token = world.token_mailed_to(&bob.email).await;
     world.post("/v1/invites/preview", json!({ "token": token })).send().await.expect_status(200);
@@ -61,9 +61,91 @@ pub(crate) async fn use_everything(world: &World) {
     let access_token = again.body["access_token"].as_str().unwrap();
     world.delete("/v1/sessions/current").token(access_token).send().await.expect_status(204);
     world.settled().await;
+    let ada = world.sign_in(&ada).await;
+    use_invites(world, &ada).await;
+    use_memberships(world, &ada).await;
+    use_seats(world, &ada).await;
+    world.settled().await;
 
     world.spoil_checklist(&ada.tenant).await;
     world.stack().invoke("reconcile-checklists", json!({})).await.unwrap();
+}
+
+/// Sends, corrects, revokes and declines, to people with and without an account; some mail goes wrong.
+async fn use_invites(world: &World, ada: &Person) {
+    let carl = world.sign_up("carl@other.example", "Third Ltd").await;
+    for address in ["new@acme.example", &carl.email, "bounce@simulator.amazonses.com"] {
+        let invite = world.invite(ada, address, "viewer").await;
+        world.settled().await;
+        world.pass(SignedDuration::from_secs(2));
+        let path = format!("/v1/invites/{}", invite["id"].as_str().unwrap());
+        world.get(&path).by(ada).send().await.expect_status(200);
+        for _ in ["the first time", "once more"] {
+            let resend = world.post(&format!("{path}/resend"), json!({})).by(ada).header("idempotency-key", &path);
+            let resent = resend.send().await;
+            assert!([200, 409].contains(&resent.status), "{}", resent.text);
+        }
+        world.patch(&path, json!({ "role": "operator" })).by(ada).send().await.expect_status(200);
+        world.delete(&path).by(ada).send().await.expect_status(204);
+    }
+    let dora = world.sign_up("dora@other.example", "Fourth Ltd").await;
+    let invite = world.invite(ada, "typo@acme.example", "viewer").await;
+    for corrected in ["right@acme.example", &dora.email] {
+        world.pass(SignedDuration::from_secs(2));
+        let path = format!("/v1/invites/{}", invite["id"].as_str().unwrap());
+        world.patch(&path, json!({ "email": corrected })).by(ada).send().await.expect_status(200);
+    }
+    let token = world.token_mailed_to(&dora.email).await;
+    world.post("/v1/invites/decline", json!({ "token": token })).send().await.expect_status(204);
+
+    world.stack().mailbox().fail_next(1, reqwest::StatusCode::BAD_REQUEST, "MessageRejected");
+    world.invite(ada, "refused@acme.example", "viewer").await;
+    world.settled().await;
+}
+
+/// Marks, changes, disables and removes members; some leave.
+async fn use_memberships(world: &World, ada: &Person) {
+    let change = async |person: &Person, body| {
+        let path = format!("/v1/members/{}", person.id);
+        world.patch(&path, body).by(ada).send().await.expect_status(200);
+    };
+    let olga = world.bring_in(ada, "olga@acme.example", "operator").await;
+    let vic = world.bring_in(ada, "vic@acme.example", "viewer").await;
+    let (anna, lena) = (
+        world.bring_in(ada, "anna@acme.example", "admin").await,
+        world.bring_in(ada, "lena@acme.example", "admin").await,
+    );
+    for (person, is) in [(&olga, true), (&olga, false), (&vic, true), (&olga, true)] {
+        change(person, json!({ "test_user": is })).await;
+    }
+    for body in [json!({ "role": "viewer" }), json!({ "disabled": true }), json!({ "disabled": false })] {
+        change(&olga, body).await;
+    }
+    world.invite(&anna, "of-anna@acme.example", "viewer").await;
+    for person in [&olga, &anna] {
+        world.delete(&format!("/v1/members/{}", person.id)).by(ada).send().await.expect_status(200);
+    }
+    change(&vic, json!({ "test_user": true })).await;
+    for person in [&vic, &lena] {
+        world.post("/v1/tenant/leave", json!({})).by(person).send().await.expect_status(204);
+    }
+}
+
+/// Finds the workspace full of invites that have expired: when inviting, when sending again, when accepting.
+async fn use_seats(world: &World, ada: &Person) {
+    let old = world.invite(ada, "old@acme.example", "viewer").await;
+    world.invite(ada, "older@acme.example", "viewer").await;
+    world.pass(SignedDuration::from_hours(8 * 24));
+    let ada = world.sign_in(ada).await;
+    world.fill_seats(&ada.tenant).await;
+    world.invite(&ada, "fresh@acme.example", "viewer").await;
+    world.fill_seats(&ada.tenant).await;
+    let path = format!("/v1/invites/{}/resend", old["id"].as_str().unwrap());
+    world.post(&path, json!({})).by(&ada).send().await.expect_problem(409, "seats_full");
+    world.take_seats_away(&ada.tenant).await;
+    let token = world.token_mailed_to("fresh@acme.example").await;
+    let accept = world.post("/v1/invites/accept", json!({ "token": token, "password": PASSWORD }));
+    accept.send().await.expect_problem(409, "seats_full");
 }
 
 #[tokio::test(flavor = "multi_thread")]

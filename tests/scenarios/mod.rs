@@ -4,6 +4,7 @@ mod billing;
 mod checklist;
 mod idempotency;
 mod invite;
+mod invite_changes;
 mod main_job;
 mod members;
 mod pages;

@@ -261,6 +261,40 @@ impl World {
         }
     }
 
+    /// The same person in a new session, as after a long time away.
+    pub async fn sign_in(&self, person: &Person) -> Person {
+        let body = json!({ "email": person.email, "password": PASSWORD });
+        let answer = self.post("/v1/sessions", body).send().await.expect_status(201);
+        Person {
+            access_token: answer.body["access_token"].as_str().unwrap().to_owned(),
+            refresh_token: answer.cookie("__Host-refresh").unwrap(),
+            ..person.clone()
+        }
+    }
+
+    /// Leaves a workspace as many seats as are taken.
+    pub async fn fill_seats(&self, tenant: &str) {
+        self.set_seats(tenant, "SET seats = seats_taken").await;
+    }
+
+    /// Leaves a workspace fewer seats than are taken, as a smaller plan would.
+    pub async fn take_seats_away(&self, tenant: &str) {
+        self.set_seats(tenant, "SET seats = seats_taken - :one").await;
+    }
+
+    async fn set_seats(&self, tenant: &str, expression: &str) {
+        let update = self.dynamo().update_item().table_name(self.stack().table());
+        let update = update
+            .key("pk", AttributeValue::S(format!("TENANT#{tenant}")))
+            .key("sk", AttributeValue::S("COUNTERS".to_owned()))
+            .update_expression(expression);
+        let update = match expression.contains(":one") {
+            true => update.expression_attribute_values(":one", AttributeValue::N("1".to_owned())),
+            false => update,
+        };
+        update.send().await.unwrap();
+    }
+
     /// An admin invites somebody; the invite.
     pub async fn invite(&self, admin: &Person, email: &str, role: &str) -> Value {
         let body = json!({ "invites": [{ "email": email, "role": role }] });

@@ -4,6 +4,7 @@
 use crate::address::{self, Holder};
 use crate::invite_end::is_its_own;
 use crate::invite_mail;
+use crate::invite_view::not_pending;
 use crate::seats;
 use common::auth::caller::InTenant;
 use common::error::{Code, Problem, Result};
@@ -11,7 +12,7 @@ use common::keys;
 use common::route::Cx;
 use common::store::{Change, Guard, Stored, Transaction};
 use domain::audit::Audit;
-use domain::invite::{Invite, NewLink};
+use domain::invite::{Invite, InviteStatus, NewLink};
 use domain::tenant::Tenant;
 use domain::user::User;
 
@@ -44,7 +45,12 @@ impl Subject {
 pub async fn write(cx: &Cx, subject: &Subject, next: &Invite, audit: &Audit) -> Result<()> {
     let marker = keys::open_invite(&subject.invite.open_marker());
     let (seat, holder) = futures::try_join!(cx.store().get(marker), address::holder_of(cx, next.tenant, &next.email))?;
-    let seat = seat.map_or(Seat::GivenBack, |_| Seat::Held);
+    let seat = match (seat, subject.invite.status(cx.now())) {
+        (Some(_), _) => Seat::Held,
+        // Another clock, which is ahead, found that it had expired.
+        (None, InviteStatus::Pending) => return Err(not_pending(InviteStatus::Expired)),
+        (None, _) => Seat::GivenBack,
+    };
     seats::commit(cx, next.tenant, || transaction(cx, subject, next, audit, seat, holder)).await
 }
 
