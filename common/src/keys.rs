@@ -387,6 +387,17 @@ pub enum Whose {
     Email(Email),
 }
 
+/// For logs, which name no address.
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whose::Tenant(tenant) => write!(f, "{tenant}"),
+            Whose::User(user) => write!(f, "{user}"),
+            Whose::Email(_) => f.write_str("an address"),
+        }
+    }
+}
+
 fn whose(pk: &str) -> Option<Whose> {
     let (prefix, id) = pk.split_once('#')?;
     match prefix {
