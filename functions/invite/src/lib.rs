@@ -4,7 +4,11 @@ use common::function::Function;
 
 pub mod accept_invite;
 pub mod accept_page;
+pub mod create_access_rehearsal;
 pub mod create_invites;
+pub mod get_access_review;
+pub mod get_member_access;
+pub mod list_audit;
 pub mod list_invites;
 pub mod list_members;
 pub mod mail_feedback;
@@ -12,10 +16,16 @@ pub mod preview_invite;
 pub mod send_mail;
 pub mod update_member;
 
+mod access_finding;
 mod delivery_note;
 mod invite_link;
 mod invite_view;
 mod member_view;
+mod operation;
+mod operations;
+
+#[cfg(test)]
+mod fakes;
 
 pub static FUNCTIONS: &[&Function] = &[
     &create_invites::FUNCTION,
@@ -25,6 +35,10 @@ pub static FUNCTIONS: &[&Function] = &[
     &accept_page::FUNCTION,
     &list_members::FUNCTION,
     &update_member::FUNCTION,
+    &get_member_access::FUNCTION,
+    &create_access_rehearsal::FUNCTION,
+    &get_access_review::FUNCTION,
+    &list_audit::FUNCTION,
     &send_mail::FUNCTION,
     &mail_feedback::FUNCTION,
 ];
