@@ -74,7 +74,8 @@
         // No JSON: judged below by status alone.
       }
       if (data === null || typeof data !== 'object') data = {};
-      const unreadable = response.ok && Object.keys(data).length === 0;
+      // 204 has no body, and is none the less an answer.
+      const unreadable = response.ok && response.status !== 204 && Object.keys(data).length === 0;
       return {
         status: unreadable ? 0 : response.status,
         data,
@@ -136,7 +137,7 @@
   const mayRepeat = (answer) => answer.status === 0 || answer.status === 429 || answer.status >= 500;
 
   // What is on the page: a heading, an optional sentence, and the parts named in `parts`; all others go.
-  const PARTS = ['waiting', 'facts', 'join', 'sign-in', 'done'];
+  const PARTS = ['waiting', 'facts', 'join', 'sign-in', 'refuse', 'decline', 'done'];
   function show(state) {
     for (const id of PARTS) {
       if ($(id)) $(id).hidden = !(state.parts || []).includes(id);
@@ -147,6 +148,7 @@
     write($('lead'), ...lead);
     $('tick').toggleAttribute('hidden', !(state.parts || []).includes('done'));
     $('footnote').hidden = (state.parts || []).includes('done');
+    $('live').textContent = '';
     document.title = state.title + ' – Callaro';
     clearNotice();
     if (state.focus !== false) $('heading').focus();

@@ -301,9 +301,13 @@ pub fn open_invites(tenant: TenantId) -> Range<OpenInvite> {
     Range { pk: tenant_pk(tenant), prefix: "OPEN_INVITE#".to_owned(), kind: PhantomData }
 }
 
-pub fn undelivered_invite(undelivered: &UndeliveredInvite) -> Key<UndeliveredInvite> {
-    let by_end = by_end(undelivered.expires_at, undelivered.invite);
-    Key::new(tenant_pk(undelivered.tenant), format!("UNDELIVERED_INVITE#{by_end}"))
+/// Where it is said of `invite`, as it is now, that its mail went wrong.
+pub fn undelivered_invite(invite: &Invite) -> Key<UndeliveredInvite> {
+    undelivered_until(invite.tenant, invite.expires_at, invite.id)
+}
+
+fn undelivered_until(tenant: TenantId, expires_at: Timestamp, invite: InviteId) -> Key<UndeliveredInvite> {
+    Key::new(tenant_pk(tenant), format!("UNDELIVERED_INVITE#{}", by_end(expires_at, invite)))
 }
 
 pub fn undelivered_invites(tenant: TenantId) -> Range<UndeliveredInvite> {
@@ -491,7 +495,7 @@ impl Item for OpenInvite {
 impl Item for UndeliveredInvite {
     const KIND: Kind = Kind::UndeliveredInvite;
     fn key(&self) -> Key<UndeliveredInvite> {
-        undelivered_invite(self)
+        undelivered_until(self.tenant, self.expires_at, self.invite)
     }
     fn swept_at(&self) -> Option<Timestamp> {
         Some(self.expires_at)

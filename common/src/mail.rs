@@ -9,6 +9,7 @@ use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as SesMessage, MessageTag};
 use domain::Timestamp;
+use domain::email::Email;
 use domain::outbox::{InviteMail, Message, Outbox, SignUpMail};
 use domain::time_zone::TimeZoneName;
 use std::time::Duration;
@@ -74,16 +75,34 @@ mail!(account_exists, "account_exists.html", "account_exists.txt", {
 
 /// Renders what `row` says. The token in its link is signed here, at sending, and kept nowhere.
 pub fn render(cx: &TriggerCx, row: &Outbox) -> Result<Mail> {
+    let console = cx.console_url();
     match &row.message {
-        Message::Invite(mail) => render_invite(cx, row, mail),
-        Message::SignUp(mail) => render_sign_up(cx, row, mail),
-        Message::AccountExists => render_account_exists(cx, row),
+        Message::Invite(mail) => invite_mail(&row.to, mail, accept_link(console, &sign_invite(cx, &row.to, mail)?)),
+        Message::SignUp(mail) => sign_up_mail(&row.to, mail, confirm_link(console, &sign_sign_up(cx, &row.to, mail)?)),
+        Message::AccountExists => account_exists_mail(&row.to, console.to_owned()),
     }
 }
 
-fn render_invite(cx: &TriggerCx, row: &Outbox, mail: &InviteMail) -> Result<Mail> {
-    let claims = InviteClaims { invite: mail.invite, tenant: mail.tenant, email: row.to.clone() };
-    let token = cx.sign(claims, mail.jti, mail.expires_at)?;
+fn sign_invite(cx: &TriggerCx, to: &Email, mail: &InviteMail) -> Result<String> {
+    let claims = InviteClaims { invite: mail.invite, tenant: mail.tenant, email: to.clone() };
+    cx.sign(claims, mail.jti, mail.expires_at)
+}
+
+fn sign_sign_up(cx: &TriggerCx, to: &Email, mail: &SignUpMail) -> Result<String> {
+    let claims =
+        SignUpClaims { email: to.clone(), company_name: mail.company_name.clone(), time_zone: mail.time_zone.clone() };
+    cx.sign(claims, mail.jti, mail.expires_at)
+}
+
+fn accept_link(console_url: &str, token: &str) -> String {
+    format!("{console_url}/accept#{token}")
+}
+
+fn confirm_link(console_url: &str, token: &str) -> String {
+    format!("{console_url}/confirm#{token}")
+}
+
+fn invite_mail(to: &Email, mail: &InviteMail, link: String) -> Result<Mail> {
     let words = invite::Words {
         inviter: mail.inviter.clone(),
         inviter_email: mail.inviter_email.to_string(),
@@ -93,42 +112,43 @@ fn render_invite(cx: &TriggerCx, row: &Outbox, mail: &InviteMail) -> Result<Mail
         note: mail.note.as_ref().map(ToString::to_string),
         expires_local: mail.time_zone.describe(mail.expires_at),
         expires_utc: in_utc(mail.expires_at),
-        link: format!("{}/accept#{token}", cx.console_url()),
-        recipient: row.to.to_string(),
+        link,
+        recipient: to.to_string(),
     };
     let subject = format!("{} invites you to {} on Callaro", mail.inviter, mail.company_name);
     let (html, text) = words.parts();
-    assemble(subject, &html, &text)
+    assemble(&subject, &html, &text)
 }
 
-fn render_sign_up(cx: &TriggerCx, row: &Outbox, mail: &SignUpMail) -> Result<Mail> {
-    let claims = SignUpClaims {
-        email: row.to.clone(),
-        company_name: mail.company_name.clone(),
-        time_zone: mail.time_zone.clone(),
-    };
-    let token = cx.sign(claims, mail.jti, mail.expires_at)?;
+fn sign_up_mail(to: &Email, mail: &SignUpMail, link: String) -> Result<Mail> {
     let words = sign_up::Words {
         company_name: mail.company_name.to_string(),
-        recipient: row.to.to_string(),
-        link: format!("{}/confirm#{token}", cx.console_url()),
+        recipient: to.to_string(),
+        link,
         expires_local: mail.time_zone.describe(mail.expires_at),
         expires_utc: in_utc(mail.expires_at),
     };
     let (html, text) = words.parts();
-    assemble("Confirm your address for Callaro".to_owned(), &html, &text)
+    assemble("Confirm your address for Callaro", &html, &text)
 }
 
-fn render_account_exists(cx: &TriggerCx, row: &Outbox) -> Result<Mail> {
-    let words = account_exists::Words { recipient: row.to.to_string(), sign_in_url: cx.console_url().to_owned() };
+fn account_exists_mail(to: &Email, sign_in_url: String) -> Result<Mail> {
+    let words = account_exists::Words { recipient: to.to_string(), sign_in_url };
     let (html, text) = words.parts();
-    assemble("You already have a Callaro account".to_owned(), &html, &text)
+    assemble("You already have a Callaro account", &html, &text)
 }
 
-fn assemble(subject: String, html: &impl Template, text: &impl Template) -> Result<Mail> {
+fn assemble(subject: &str, html: &impl Template, text: &impl Template) -> Result<Mail> {
     let html = html.render().map_err(Problem::internal)?;
     let text = text.render().map_err(Problem::internal)?;
-    Ok(Mail { subject, text, html })
+    Ok(Mail { subject: on_one_line(subject), text, html })
+}
+
+/// A subject is one line: a line break in a header could start another one (RFC 5322 §2.2). Names are refused such characters
+/// where they come in; this holds for what was stored before a rule, too.
+fn on_one_line(subject: &str) -> String {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    subject.replace(breaks, " ")
 }
 
 fn in_utc(at: Timestamp) -> String {
@@ -215,3 +235,6 @@ fn client(cx: &TriggerCx) -> &Client {
     // `mail_client` is filled here and nowhere else.
     made.downcast_ref().unwrap_or_else(|| unreachable!("the mail client is a mail client"))
 }
+
+#[cfg(test)]
+mod tests;

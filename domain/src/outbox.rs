@@ -72,9 +72,21 @@ pub struct InviteMail {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum SendState {
     Pending,
-    Sending { until: Timestamp },
-    Sent { message_id: String, at: Timestamp },
-    Failed { reason: String, at: Timestamp },
+    Sending {
+        until: Timestamp,
+    },
+    Sent {
+        message_id: String,
+        at: Timestamp,
+    },
+    Failed {
+        reason: String,
+        at: Timestamp,
+    },
+    /// Not sent, because what it says was not so any more.
+    Withdrawn {
+        at: Timestamp,
+    },
 }
 
 /// What a sender that comes upon a mail at `now` has to do.
@@ -84,7 +96,7 @@ pub enum NextStep {
     Send,
     /// Somebody else holds the lease until then.
     WaitUntil(Timestamp),
-    /// Sent or given up.
+    /// Sent, given up or withdrawn.
     Nothing,
 }
 
@@ -103,7 +115,7 @@ impl Outbox {
             SendState::Pending => NextStep::Send,
             SendState::Sending { until } if *until <= now => NextStep::Send,
             SendState::Sending { until } => NextStep::WaitUntil(*until),
-            SendState::Sent { .. } | SendState::Failed { .. } => NextStep::Nothing,
+            SendState::Sent { .. } | SendState::Failed { .. } | SendState::Withdrawn { .. } => NextStep::Nothing,
         }
     }
 }

@@ -11,9 +11,11 @@
 //! and has *us* send the phishing mail, from a domain that people and filters trust.
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
+use unicode_normalization::char::canonical_combining_class;
 
 use crate::invalid::Invalid;
+
+mod link;
 
 /// Implements `Display`, `FromStr`, `Serialize`, `Deserialize` and `JsonSchema` for a type that has
 /// `parse(&str) -> Result<Self, Invalid>` and `as_str()`.
@@ -137,43 +139,7 @@ fn stacks_marks(text: &str) -> bool {
 /// Whether a reader sees nothing at all: spaces, the blank Braille pattern, and variation selectors, which only
 /// alter the character before them.
 fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| {
-        c.is_whitespace()
-            || matches!(
-                c,
-                '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{2800}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
-            )
-    })
-}
-
-/// Whether a mail program would turn part of the text into a link.
-///
-/// That is any "://", any "www." with something behind it, and any full stop with a letter or digit right before
-/// it and two letters right after it: "evil.example", "t.me/x", "name@example.com". Mail programs link bare domain names, and the list of
-/// top-level domains grows, so the rule does not depend on one. It also refuses "Booking.com" (a company may
-/// well be called that, and every mail program would link it) and "J.P.Morgan" (a space after the full stop
-/// helps); "Acme Inc.", "St. John's", "A.B. Dick", "U.S.A." and "3.5 tonnes" pass.
-fn looks_like_url(text: &str) -> bool {
-    let chars: Vec<char> = text.to_lowercase().chars().collect();
-    let dotted = chars.windows(4).any(|window| match *window {
-        [before, dot, first, second] => {
-            let word_before = before.is_alphanumeric() || is_combining_mark(before);
-            let word_after = first.is_alphabetic() && (second.is_alphabetic() || is_combining_mark(second));
-            is_dot(dot) && word_before && word_after
-        }
-        _ => false,
-    });
-    let www = chars.windows(5).any(|window| match *window {
-        ['w', 'w', 'w', dot, after] => is_dot(dot) && after.is_alphanumeric(),
-        _ => false,
-    });
-    dotted || www || text.contains("://")
-}
-
-/// The full stop and its fullwidth form, which browsers read as one (UTS #46 §4). The ideographic full stop is
-/// not here: it ends sentences that have no space after it.
-const fn is_dot(c: char) -> bool {
-    matches!(c, '.' | '\u{ff0e}')
+    text.chars().all(|c| c.is_whitespace() || c == '\u{2800}' || link::is_variation_selector(c))
 }
 
 /// The rules of one type of text.
@@ -209,11 +175,11 @@ impl Rules {
         if self.has_forbidden(&text) {
             return Err(self.forbidden());
         }
-        if self.links == Links::Refused && looks_like_url(&text) {
+        if self.links == Links::Refused && link::looks_like_link(&text) {
             return Err(Invalid::new(
                 "text_looks_like_url",
-                "This looks like a web address, which mail programs turn into a link. \
-                 Leave it out, or put a space after the full stop.",
+                "This looks like a web or email address, which mail programs turn into a link. \
+                 Leave it out, or put a space after the full stop or the @.",
             ));
         }
         Ok(text)
@@ -458,10 +424,45 @@ mod tests {
             "evil\u{ff0e}com",
             "J.P.Morgan",
             "win.zip",
+            "evil。com",
+            "evil\u{2024}com",
+            "hxxp：／／evil",
+            "evil[.]example",
+            "203.0.113.7",
+            "ada@host",
+            "XN--e1afmkfd",
         ] {
             assert_eq!(company(text), Err("text_looks_like_url"), "{text:?}");
             assert_eq!(note(text), Err("text_looks_like_url"), "{text:?}");
             assert_eq!(DisplayName::parse(text).unwrap_err().code, "text_looks_like_url", "{text:?}");
+        }
+    }
+
+    /// What each type that our mails carry says of a text, by name.
+    fn carried_by_mails(text: &str) -> [(&'static str, Result<String, &'static str>); 3] {
+        let display_name = DisplayName::parse(text).map(|name| name.to_string()).map_err(|invalid| invalid.code);
+        [("company name", company(text)), ("display name", display_name), ("note", note(text))]
+    }
+
+    /// A line break could start a header of its own (RFC 5322 §2.2), NUL ends strings elsewhere, and a bidirectional control
+    /// reorders what stands around it (UTR #36 §2.3, and <https://trojansource.codes>).
+    #[test]
+    fn no_text_in_a_mail_holds_a_nul_a_bare_cr_or_a_bidirectional_control() {
+        let bidirectional = ['\u{61c}', '\u{200e}', '\u{200f}'].into_iter();
+        let bidirectional = bidirectional.chain('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+        for c in ['\0', '\r'].into_iter().chain(bidirectional) {
+            for (kind, said) in carried_by_mails(&format!("Ac{c}me")) {
+                assert_eq!(said, Err("text_forbidden_character"), "{kind}, U+{:04X}", c as u32);
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_note_has_line_breaks() {
+        for text in ["Ac\nme", "Ac\r\nme"] {
+            let said = carried_by_mails(text).map(|(_, said)| said);
+            let refused = Err("text_forbidden_character");
+            assert_eq!(said, [refused.clone(), refused, Ok("Ac\nme".to_owned())], "{text:?}");
         }
     }
 
@@ -524,6 +525,14 @@ mod tests {
             if let Ok(name) = CompanyName::parse(&text) {
                 prop_assert!(!name.as_str().contains(char::is_control));
                 prop_assert_eq!(CompanyName::parse(name.as_str()), Ok(name));
+            }
+        }
+
+        #[test]
+        fn what_a_mail_carries_has_no_control_but_a_notes_line_feed(text in "[a .\\PC\u{0}-\u{1f}\u{7f}-\u{9f}\u{202a}-\u{202e}]{0,12}") {
+            for (kind, said) in carried_by_mails(&text) {
+                let said = said.unwrap_or_default();
+                prop_assert!(!said.contains(|c| is_forbidden(c) && !(c == '\n' && kind == "note")), "{kind}");
             }
         }
 

@@ -3,7 +3,9 @@
 //! A new person becomes a verified user and a member in one transaction; an existing one signs in first. However many try at
 //! once, the invite's own item lets one through.
 
+use crate::invite_end::still_open;
 use crate::invite_link::{self, OpenLink};
+use crate::seats;
 use common::auth::account::NewAccount;
 use common::auth::caller::{Auth, SignedIn, Visitor};
 use common::auth::password::Password;
@@ -67,6 +69,8 @@ impl Route for AcceptInvite {
         Access::Update(Kind::Invite),
         Access::Delete(Kind::InviteEmail),
         Access::Delete(Kind::OpenInvite),
+        Access::Delete(Kind::UndeliveredInvite),
+        Access::Query(Kind::OpenInvite),
         Access::Create(Kind::EmailOwner),
         Access::Create(Kind::User),
         Access::Create(Kind::Credential),
@@ -75,8 +79,14 @@ impl Route for AcceptInvite {
         Access::Update(Kind::Counters),
         Access::Create(Kind::Audit),
     ];
-    const REFUSES: &'static [Code] =
-        &[Code::InviteInvalid, Code::InviteGone, Code::SignInRequired, Code::InviteEmailMismatch, Code::Conflict];
+    const REFUSES: &'static [Code] = &[
+        Code::InviteInvalid,
+        Code::InviteGone,
+        Code::SignInRequired,
+        Code::InviteEmailMismatch,
+        Code::Conflict,
+        Code::SeatsFull,
+    ];
     const SUCCESS: u16 = 201;
     const SIGNS: &'static [TokenKind] = &[TokenKind::Access];
     const MEMORY_MB: u32 = 1024;
@@ -105,8 +115,8 @@ async fn join_as_new_person(cx: &Cx, link: OpenLink, input: Input) -> Result<Rep
     password.require_strong(&own_words(&invite.email, input.display_name.as_ref(), &tenant.company_name))?;
 
     let account = NewAccount::new(cx, &invite.email, input.display_name, &password)?;
-    let admitted = admit(cx, &invite, account.user.id)?;
-    account.create_in(admitted, sign_in_required()).commit().await?;
+    let attempt = || Ok(account.create_in(admit(cx, &invite, account.user.id)?, sign_in_required()));
+    seats::commit(cx, invite.tenant, attempt).await.map_err(for_the_invited)?;
 
     let (grant, cookie) = account.session.grant(cx)?;
     let user = (&account.user).into();
@@ -116,7 +126,7 @@ async fn join_as_new_person(cx: &Cx, link: OpenLink, input: Input) -> Result<Rep
 async fn join(cx: &Cx, link: OpenLink, caller: SignedIn) -> Result<Reply<Joined>> {
     let OpenLink { invite, tenant, .. } = link;
     let user = cx.store().get(keys::user(caller.user)).await?.ok_or_else(Problem::unauthenticated)?;
-    admit(cx, &invite, caller.user)?.commit().await?;
+    seats::commit(cx, invite.tenant, || admit(cx, &invite, caller.user)).await.map_err(for_the_invited)?;
     let grant = session::access_grant(cx, caller.user, caller.session)?;
     Ok(Joined { user: (&user.item).into(), tenant: TenantView::from(&tenant), role: invite.role, grant }.into())
 }
@@ -134,18 +144,21 @@ fn admit(cx: &Cx, invite: &Invite, user: UserId) -> Result<Transaction> {
         last_seen_at: now,
         invited: Some(InvitedBy { user: invite.invited_by, invite: invite.id }),
     };
-    let accepted = Change::new().set("outcome", Outcome::Accepted { by: user, at: now });
-    // With the expiry in it, the address's hold below can be of no other invite: it is given away only after that.
-    let still_open = Guard::present().and_lacks("outcome").and_equals("jti", invite.jti).and_after("expires_at", now);
-    let audit = cx.audit(tenant, user, Action::InviteAccepted, invite.id)?;
+    let accepted = Change::new().set("outcome", Outcome::Accepted { by: user, at: now }).add("v", 1);
+    // The invite's seat becomes the member's: there is none to take, but the workspace may have fewer by now.
+    let has_seats = Guard::present().and_at_most_other("seats_taken", "seats");
+    let audit = cx.audit(tenant, user, Action::InviteAccepted, invite.id)?.with("role", invite.role);
     Ok(cx
         .store()
         .transaction()
-        .update(keys::invite(tenant, invite.id), accepted, still_open, invite_link::used())
+        // While it is open the address's hold below can be of no other invite: it is given away only after that.
+        .update(keys::invite(tenant, invite.id), accepted, still_open(invite, now), invite_link::used())
         .create(&member, already_member())
-        .update(keys::counters(tenant), counted(cx, invite, user), Guard::present(), Problem::try_again())
+        .update(keys::counters(tenant), counted(cx, invite, user), has_seats, seats::full())
         .delete(keys::invite_email(tenant, &invite.email), Guard::default(), Problem::try_again())
-        .delete(keys::open_invite(&invite.open_marker()), Guard::default(), Problem::try_again())
+        // Gone only where another clock found that the invite had expired, and gave its seat away.
+        .delete(keys::open_invite(&invite.open_marker()), Guard::present(), invite_link::expired())
+        .delete(keys::undelivered_invite(invite), Guard::default(), Problem::try_again())
         .create(&audit, Problem::try_again()))
 }
 
@@ -180,6 +193,17 @@ fn email_mismatch() -> Problem {
         Code::InviteEmailMismatch,
         "This invitation is for another address than the one you are signed in with. Sign out, then follow the link again and sign in or register with the invited address.",
     )
+}
+
+/// The invited person cannot make room: they are told who can.
+fn for_the_invited(problem: Problem) -> Problem {
+    match problem.code {
+        Code::SeatsFull => Problem::new(
+            Code::SeatsFull,
+            "This workspace has no seat left, so you could not join. The invitation stays open: ask whoever invited you to make room, then accept it again.",
+        ),
+        _ => problem,
+    }
 }
 
 fn already_member() -> Problem {

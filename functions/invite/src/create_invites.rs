@@ -1,24 +1,28 @@
 //! `POST /v1/invites`: invites 1 to 50 people. One bad row never loses the others.
 //!
-//! Each row is a transaction of its own: the invite, the hold on its address, its mail and its audit line, or none of them.
+//! Each row is a transaction of its own: the invite, the hold on its address, its seat, its mail and its audit line, or none of
+//! them. Rows are written one after the other: all of them move the same counters, and DynamoDB cancels transactions that meet at
+//! an item.
 
+use crate::address::{self, ALREADY_INVITED, ALREADY_MEMBER, Holder, Holders};
+use crate::invite_mail;
 use crate::invite_view::{self, InviteView};
+use crate::seats::{self, Reclaimed};
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
 use common::keys::{self, Kind, Partition};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
-use common::store::{Access, Guard};
+use common::store::{Access, Guard, Transaction};
 use domain::audit::Action;
 use domain::email::Email;
-use domain::id::{InviteId, OutboxId, UserId};
+use domain::id::InviteId;
 use domain::invite::{DEFAULT_EXPIRY_DAYS, Delivery, Invite, InviteStatus, MAX_ROWS, expiry};
-use domain::outbox::{InviteMail, Message, Outbox, Owner};
 use domain::role::{Permission, Role};
 use domain::tenant::Tenant;
 use domain::text::Note;
-use domain::user::{EmailOwner, User};
+use domain::user::User;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,8 +32,6 @@ pub static FUNCTION: Function = Function::route::<CreateInvites>();
 
 pub struct CreateInvites;
 
-/// How many rows are written side by side.
-const SIDE_BY_SIDE: usize = 8;
 /// How often a row is tried whose address changes hands meanwhile.
 const TRIES: usize = 3;
 
@@ -75,6 +77,9 @@ pub struct RowResult {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    /// In seconds, where too many mails were sent: when to send this row again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -84,6 +89,8 @@ pub enum RowStatus {
     AlreadyMember,
     AlreadyInvited,
     Invalid,
+    /// No seat is left, or too many mails were sent.
+    Limit,
     TryAgain,
 }
 
@@ -104,12 +111,17 @@ impl Route for CreateInvites {
         Access::Create(Kind::Invite),
         Access::Create(Kind::InviteEmail),
         Access::Create(Kind::OpenInvite),
+        Access::Query(Kind::OpenInvite),
+        Access::Delete(Kind::OpenInvite),
+        Access::Update(Kind::Counters),
+        Access::UpdateIn(Kind::Limit, Partition::Tenant),
+        Access::UpdateIn(Kind::Limit, Partition::Email),
         Access::CreateIn(Kind::Outbox, Partition::Tenant),
         Access::Create(Kind::Audit),
         Access::Check(Kind::EmailOwner),
         Access::Check(Kind::Member),
     ];
-    const REFUSES: &'static [Code] = &[];
+    const REFUSES: &'static [Code] = &[Code::RateLimited];
     type Caller = InTenant;
     type Input = Input;
     type Output = Results;
@@ -127,6 +139,7 @@ impl Route for CreateInvites {
         let addresses = distinct_addresses(rows.iter().filter_map(|(_, wanted)| wanted.as_ref().ok()));
         let desk = Desk::open(cx, &caller, input.note, days, &addresses).await?;
         let answers = desk.invite_each(rows.iter().filter_map(|(_, wanted)| wanted.as_ref().ok())).await;
+        require_some_allowed(&rows, &answers)?;
         Ok(Results { results: in_request_order(&rows, &answers) }.into())
     }
 }
@@ -166,6 +179,16 @@ fn distinct_addresses<'a>(wanted: impl Iterator<Item = &'a Wanted>) -> Vec<&'a E
     wanted.map(|wanted| &wanted.email).filter(|email| seen.insert(email.identity())).collect()
 }
 
+/// A request of which no row was let through by the limits is refused as a whole.
+fn require_some_allowed(rows: &[(&Row, Result<Wanted, String>)], answers: &HashMap<&Email, Answer>) -> Result<()> {
+    let waits: Option<Vec<_>> = answers.values().map(Answer::limited_for).collect();
+    let all_valid = rows.iter().all(|(_, wanted)| wanted.is_ok());
+    match waits.and_then(|waits| waits.into_iter().max()).filter(|_| all_valid) {
+        Some(seconds) => Err(Problem::rate_limited(seconds, invite_mail::TOO_MANY)),
+        None => Ok(()),
+    }
+}
+
 /// The first row of an address has its answer; a later one is told of the invite that the first one made or found.
 fn in_request_order(rows: &[(&Row, Result<Wanted, String>)], answers: &HashMap<&Email, Answer>) -> Vec<RowResult> {
     let mut told = HashSet::new();
@@ -178,20 +201,23 @@ fn in_request_order(rows: &[(&Row, Result<Wanted, String>)], answers: &HashMap<&
                     RowResult::new(row, RowStatus::AlreadyInvited, Some(invite), Some(ALREADY_INVITED))
                 }
                 (Answer::AlreadyMember, _) => RowResult::new(row, RowStatus::AlreadyMember, None, Some(ALREADY_MEMBER)),
+                (Answer::NoSeat, _) => RowResult::new(row, RowStatus::Limit, None, Some(seats::FULL)),
+                (Answer::Limited { retry_after }, _) => {
+                    let result = RowResult::new(row, RowStatus::Limit, None, Some(invite_mail::TOO_MANY));
+                    RowResult { retry_after: Some(*retry_after), ..result }
+                }
                 (Answer::NotNow, _) => RowResult::new(row, RowStatus::TryAgain, None, Some(NOT_NOW)),
             },
         })
         .collect()
 }
 
-const ALREADY_INVITED: &str = "An invitation to this address is open already. It was left as it is.";
 const NOT_NOW: &str = "The service was busy, and this person was not invited. Send this row again in a moment.";
-const ALREADY_MEMBER: &str = "This person is in the workspace already. To change what they may do, change their role.";
 
 impl RowResult {
     fn new(row: &Row, status: RowStatus, invite: Option<&InviteView>, detail: Option<&str>) -> RowResult {
         let email = row.email.as_str().unwrap_or_default().to_owned();
-        RowResult { email, status, invite: invite.cloned(), detail: detail.map(str::to_owned) }
+        RowResult { email, status, invite: invite.cloned(), detail: detail.map(str::to_owned), retry_after: None }
     }
 }
 
@@ -200,16 +226,30 @@ enum Answer {
     Invited(InviteView),
     AlreadyInvited(InviteView),
     AlreadyMember,
+    NoSeat,
+    /// Too many mails were sent; in seconds, until when.
+    Limited {
+        retry_after: u64,
+    },
     /// The table was too busy, or somebody else at the same address, too often in a row.
     NotNow,
 }
 
-/// Who has the address. What was read is a condition of the row's transaction, so nobody is invited who came in meanwhile.
-#[derive(Clone, Copy)]
-enum Holder {
-    Nobody,
-    Outsider(UserId),
-    Member,
+impl Answer {
+    fn limited_for(&self) -> Option<u64> {
+        match self {
+            Answer::Limited { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+}
+
+/// How one try went.
+enum Tried {
+    Done(Answer),
+    /// What was read of the address does not hold any more.
+    HolderChanged,
+    NoSeat,
 }
 
 /// What all rows of a request share, read beforehand.
@@ -220,7 +260,7 @@ struct Desk<'a> {
     inviter: User,
     note: Option<Note>,
     days: i64,
-    holders: HashMap<String, Holder>,
+    holders: Holders,
 }
 
 impl<'a> Desk<'a> {
@@ -232,20 +272,19 @@ impl<'a> Desk<'a> {
         addresses: &[&Email],
     ) -> Result<Desk<'a>> {
         let shared = async { cx.store().get_all((keys::tenant(caller.tenant), keys::user(caller.user))).await };
-        let ((tenant, inviter), holders) = futures::try_join!(shared, holders_of(cx, caller, addresses))?;
+        let ((tenant, inviter), holders) = futures::try_join!(shared, Holders::of(cx, caller.tenant, addresses))?;
         let tenant = tenant.ok_or_else(Problem::not_found)?.item;
         let inviter = inviter.ok_or_else(Problem::unauthenticated)?.item;
         Ok(Desk { cx, caller, tenant, inviter, note, days, holders })
     }
 
-    /// Invites each address once, several side by side.
+    /// Invites each address once.
     async fn invite_each<'w>(&self, wanted: impl Iterator<Item = &'w Wanted>) -> HashMap<&'w Email, Answer> {
-        let mut first = HashSet::new();
-        let wanted: Vec<_> = wanted.filter(|wanted| first.insert(wanted.email.identity())).collect();
         let mut answers = HashMap::new();
-        for some in wanted.chunks(SIDE_BY_SIDE) {
-            let made = futures::future::join_all(some.iter().map(|wanted| self.invite(wanted))).await;
-            answers.extend(some.iter().map(|wanted| &wanted.email).zip(made));
+        for wanted in wanted {
+            if !answers.contains_key(&wanted.email) {
+                answers.insert(&wanted.email, self.invite(wanted).await);
+            }
         }
         answers
     }
@@ -263,42 +302,60 @@ impl<'a> Desk<'a> {
 
     /// Somebody may take the address, give it up or come in between the reads and the write: then both are done again.
     async fn invite_or_look_again(&self, wanted: &Wanted) -> Result<Answer> {
-        let mut holder = self.holders.get(wanted.email.identity()).copied().unwrap_or(Holder::Nobody);
+        let mut holder = self.holders.holder(&wanted.email);
         for _ in 0..TRIES {
-            if let Some(answer) = self.try_to_invite(wanted, holder).await? {
-                return Ok(answer);
+            match self.try_to_invite(wanted, holder).await? {
+                Tried::Done(answer) => return Ok(answer),
+                Tried::HolderChanged => {
+                    holder = address::holder_of(self.cx, self.caller.tenant, &wanted.email).await?;
+                }
+                Tried::NoSeat if seats::reclaim(self.cx, self.caller.tenant).await? == Reclaimed::Some => {}
+                Tried::NoSeat => return Ok(Answer::NoSeat),
             }
-            let holders = holders_of(self.cx, self.caller, &[&wanted.email]).await?;
-            holder = holders.get(wanted.email.identity()).copied().unwrap_or(Holder::Nobody);
         }
         Ok(Answer::NotNow)
     }
 
-    /// Nothing, where what was read does not hold any more.
-    async fn try_to_invite(&self, wanted: &Wanted, holder: Holder) -> Result<Option<Answer>> {
-        let (invite, mail) = self.compose(wanted)?;
-        let transaction = self
-            .cx
+    async fn try_to_invite(&self, wanted: &Wanted, holder: Holder) -> Result<Tried> {
+        if let Holder::Member = holder {
+            return Ok(Tried::Done(Answer::AlreadyMember));
+        }
+        let invite = self.compose(wanted)?;
+        let written = self.transaction(&invite, holder)?.commit().await;
+        let Err(problem) = written else {
+            return Ok(Tried::Done(Answer::Invited(self.show(&invite))));
+        };
+        match problem.code {
+            TAKEN => Ok(self.pending(&wanted.email).await?.map_or(Tried::HolderChanged, Tried::Done)),
+            CAME_IN => Ok(Tried::HolderChanged),
+            Code::SeatsFull => Ok(Tried::NoSeat),
+            Code::RateLimited => {
+                Ok(Tried::Done(Answer::Limited { retry_after: problem.retry_after.unwrap_or_default() }))
+            }
+            _ => Err(problem),
+        }
+    }
+
+    fn transaction(&self, invite: &Invite, holder: Holder) -> Result<Transaction> {
+        let (cx, tenant) = (self.cx, self.caller.tenant);
+        let audit = cx.audit(tenant, self.caller.user, Action::InviteCreated, invite.id)?;
+        let audit = audit.with("email", &invite.email).with("role", invite.role);
+        let mail = invite_mail::row(cx, invite, &self.tenant, &self.inviter);
+        let transaction = cx
             .store()
             .transaction()
             .create_if(&invite.email_hold(), self.free_address(), taken())
-            .create(&invite, Problem::try_again())
+            .create(invite, Problem::try_again())
             .create(&invite.open_marker(), Problem::try_again())
             .create(&mail, Problem::try_again())
-            .create(&self.audit(&invite)?, Problem::try_again());
-        let transaction = match holder {
-            Holder::Nobody => transaction.check(keys::email_owner(&wanted.email), Guard::absent(), came_in()),
-            Holder::Outsider(user) => {
-                transaction.check(keys::member(self.caller.tenant, user), Guard::absent(), came_in())
-            }
-            Holder::Member => return Ok(Some(Answer::AlreadyMember)),
-        };
-        match transaction.commit().await {
-            Ok(()) => Ok(Some(Answer::Invited(invite_view::show(&invite, Some(&self.inviter), self.cx.now())))),
-            Err(problem) if problem.code == TAKEN => Ok(self.pending(&wanted.email).await?.map(Answer::AlreadyInvited)),
-            Err(problem) if problem.code == CAME_IN => Ok(None),
-            Err(problem) => Err(problem),
-        }
+            .create(&audit, Problem::try_again());
+        let transaction = address::require_outside(transaction, tenant, &invite.email, holder, came_in())?;
+        let transaction = seats::take(transaction, tenant);
+        Ok(invite_mail::act(cx, invite, self.caller.user).take(transaction, invite_mail::TOO_MANY))
+    }
+
+    fn show(&self, invite: &Invite) -> InviteView {
+        invite_view::show(invite, Some(&self.inviter), self.cx.now())
     }
 
     /// Nobody is invited under the address, or only by an invite that has expired.
@@ -306,12 +363,8 @@ impl<'a> Desk<'a> {
         Guard::absent_or_at_most("open_until", self.cx.now().as_second())
     }
 
-    fn audit(&self, invite: &Invite) -> Result<domain::audit::Audit> {
-        self.cx.audit(self.caller.tenant, self.caller.user, Action::InviteCreated, invite.id)
-    }
-
     /// The invite that has the address, if it still has.
-    async fn pending(&self, email: &Email) -> Result<Option<InviteView>> {
+    async fn pending(&self, email: &Email) -> Result<Option<Answer>> {
         let tenant = self.caller.tenant;
         let Some(hold) = self.cx.store().get(keys::invite_email(tenant, email)).await? else {
             return Ok(None);
@@ -323,14 +376,14 @@ impl<'a> Desk<'a> {
             return Ok(None);
         }
         let inviter = self.cx.store().get(keys::user(invite.invited_by)).await?;
-        Ok(Some(invite_view::show(&invite, inviter.as_deref(), self.cx.now())))
+        let view = invite_view::show(&invite, inviter.as_deref(), self.cx.now());
+        Ok(Some(Answer::AlreadyInvited(view)))
     }
 
-    fn compose(&self, wanted: &Wanted) -> Result<(Invite, Outbox)> {
-        let (cx, tenant) = (self.cx, self.caller.tenant);
-        let mail = OutboxId::from_uuid(cx.new_id()?);
-        let invite = Invite {
-            tenant,
+    fn compose(&self, wanted: &Wanted) -> Result<Invite> {
+        let cx = self.cx;
+        Ok(Invite {
+            tenant: self.caller.tenant,
             id: InviteId::from_uuid(cx.new_id()?),
             email: wanted.email.clone(),
             role: wanted.role,
@@ -339,56 +392,14 @@ impl<'a> Desk<'a> {
             note: self.note.clone(),
             invited_by: self.caller.user,
             jti: cx.new_id()?,
-            mail,
+            mail: invite_mail::new_id(cx)?,
             created_at: cx.now(),
             expires_at: expiry(cx.now(), self.days),
             good_for_days: self.days,
             resent_at: Vec::new(),
             request: None,
-        };
-        let row = Outbox::new(
-            mail,
-            Owner::Tenant(tenant),
-            wanted.email.clone(),
-            Message::Invite(Box::new(self.words(&invite))),
-            cx.now(),
-        );
-        Ok((invite, row))
+        })
     }
-
-    fn words(&self, invite: &Invite) -> InviteMail {
-        let name = self.inviter.display_name.as_ref().map(ToString::to_string);
-        InviteMail {
-            tenant: invite.tenant,
-            invite: invite.id,
-            jti: invite.jti,
-            invited_by: invite.invited_by,
-            inviter: name.unwrap_or_else(|| self.inviter.email.to_string()),
-            inviter_email: self.inviter.email.clone(),
-            company_name: self.tenant.company_name.clone(),
-            role: invite.role,
-            note: invite.note.clone(),
-            expires_at: invite.expires_at,
-            time_zone: self.tenant.default_time_zone.clone(),
-        }
-    }
-}
-
-/// Who has each address that has an account: one round trip where none has, two otherwise.
-async fn holders_of(cx: &Cx, caller: &InTenant, addresses: &[&Email]) -> Result<HashMap<String, Holder>> {
-    let wanted: Vec<_> = addresses.iter().map(|email| keys::email_owner(email)).collect();
-    let owners: Vec<EmailOwner> =
-        cx.store().get_each(&wanted).await?.into_iter().flatten().map(|owner| owner.item).collect();
-    if owners.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let wanted: Vec<_> = owners.iter().map(|owner| keys::member(caller.tenant, owner.user)).collect();
-    let members = cx.store().get_each(&wanted).await?;
-    let holder = |(owner, member): (EmailOwner, Option<_>)| {
-        let holder = if member.is_some() { Holder::Member } else { Holder::Outsider(owner.user) };
-        (owner.email.identity().to_owned(), holder)
-    };
-    Ok(owners.into_iter().zip(members).map(holder).collect())
 }
 
 /// The codes by which a row's transaction tells its refusals apart. No client sees them.

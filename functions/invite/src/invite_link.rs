@@ -67,7 +67,8 @@ fn invalid() -> Problem {
     )
 }
 
-fn expired() -> Problem {
+/// The problem of an invite whose time is over.
+pub fn expired() -> Problem {
     gone("This invitation has expired. Ask whoever invited you to send a new one.")
 }
 

@@ -1,5 +1,6 @@
 //! An invite, as admins see it. Never its token.
 
+use common::error::{Code, Problem};
 use common::view::UserView;
 use domain::Timestamp;
 use domain::email::Email;
@@ -37,4 +38,19 @@ pub fn show(invite: &Invite, inviter: Option<&User>, now: Timestamp) -> InviteVi
         expires_at: invite.expires_at,
         note: invite.note.clone(),
     }
+}
+
+/// The problem of an invite that is not open any more.
+pub fn not_pending(status: InviteStatus) -> Problem {
+    let what = match status {
+        InviteStatus::Pending => "has changed",
+        InviteStatus::Accepted => "was accepted",
+        InviteStatus::Declined => "was declined",
+        InviteStatus::Revoked => "was revoked",
+        InviteStatus::Expired => "has expired",
+    };
+    Problem::new(
+        Code::InviteNotPending,
+        format!("This invitation {what}, so it was left as it is. Invite the person anew."),
+    )
 }

@@ -33,7 +33,8 @@ impl Route for ListMembers {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/v1/members";
     const AUTH: Auth = Auth::Member(Permission::ReadMembers);
-    const ACCESS: &'static [Access] = &[Access::Query(Kind::Member), Access::BatchGet(Kind::User)];
+    const ACCESS: &'static [Access] =
+        &[Access::Query(Kind::Member), Access::BatchGet(Kind::User), Access::Get(Kind::TestUser)];
     const REFUSES: &'static [Code] = &[];
     type Caller = InTenant;
     type Input = Input;
@@ -45,11 +46,14 @@ impl Route for ListMembers {
 
     async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<List<MemberView>>> {
         let range = keys::members(caller.tenant);
-        let (members, next_cursor) = paging::page_of(cx.store(), range, input.limit, input.cursor.as_deref()).await?;
+        let page = paging::page_of(cx.store(), range, input.limit, input.cursor.as_deref());
+        let test_user = cx.store().get(keys::test_user(caller.tenant));
+        let ((members, next_cursor), test_user) = futures::try_join!(page, test_user)?;
         let wanted: Vec<_> = members.iter().map(|member| keys::user(member.user)).collect();
         let users = cx.store().get_each(&wanted).await?;
         let both = members.iter().zip(&users);
-        let data = both.filter_map(|(member, user)| Some(member_view::show(member, user.as_deref()?))).collect();
+        let show = |member, user| member_view::show(member, user, test_user.as_deref());
+        let data = both.filter_map(|(member, user)| Some(show(member, user.as_deref()?))).collect();
         Ok(List { data, next_cursor }.into())
     }
 }

@@ -3,11 +3,11 @@
 //! Events repeat, overtake one another, and may be faster than the sender's own note, so a fate replaces only what it outranks:
 //! a complaint is the last word, and nothing makes a bounced address delivered but another mail.
 
-use crate::delivery_note;
+use crate::delivery_note::{self, About};
 use common::error::Result;
 use common::feedback::{Fate, Feedback, FeedbackTrigger};
 use common::function::Function;
-use common::keys::{self, Kind};
+use common::keys::Kind;
 use common::store::Access;
 use common::trigger::TriggerCx;
 use domain::invite::Delivery;
@@ -19,12 +19,17 @@ pub struct MailFeedback;
 impl FeedbackTrigger for MailFeedback {
     const NAME: &'static str = "mail-feedback";
     const SUMMARY: &'static str = "Notes what became of an invite's mail.";
-    const ACCESS: &'static [Access] = &[Access::Update(Kind::Invite)];
+    const ACCESS: &'static [Access] = &[
+        Access::Get(Kind::Invite),
+        Access::Update(Kind::Invite),
+        Access::Create(Kind::UndeliveredInvite),
+        Access::Delete(Kind::UndeliveredInvite),
+    ];
 
     async fn handle(cx: &TriggerCx, feedback: &Feedback) -> Result<()> {
-        let about = feedback.about;
-        let (change, is_news) = delivery_note::note(about.mail, delivery(feedback.fate));
-        cx.store().update(keys::invite(about.tenant, about.invite), change, is_news).await
+        let tags = feedback.about;
+        let about = About { tenant: tags.tenant, invite: tags.invite, mail: tags.mail };
+        delivery_note::note(cx.store(), about, delivery(feedback.fate), || None).await
     }
 }
 

@@ -3,7 +3,7 @@
 use common::view::UserView;
 use domain::Timestamp;
 use domain::id::UserId;
-use domain::member::{Member, MemberStatus};
+use domain::member::{Member, MemberStatus, TestUser};
 use domain::role::Role;
 use domain::user::User;
 use schemars::JsonSchema;
@@ -20,9 +20,15 @@ pub struct MemberView {
     last_seen_at: Timestamp,
     /// Null for whoever created the workspace.
     invited_by: Option<UserId>,
+    /// Whether this is the workspace's test user.
+    test_user: bool,
+    /// When the test user's own rehearsal found that they see what their role should. A later change of their role takes it back.
+    access_confirmed_at: Option<Timestamp>,
 }
 
-pub fn show(member: &Member, user: &User) -> MemberView {
+/// `test_user` is the workspace's, whoever that is.
+pub fn show(member: &Member, user: &User, test_user: Option<&TestUser>) -> MemberView {
+    let test_user = test_user.filter(|test_user| test_user.user == member.user);
     MemberView {
         user: user.into(),
         role: member.role,
@@ -31,5 +37,7 @@ pub fn show(member: &Member, user: &User) -> MemberView {
         first_seen_at: member.first_seen_at,
         last_seen_at: member.last_seen_at,
         invited_by: member.invited.map(|invited| invited.user),
+        test_user: test_user.is_some(),
+        access_confirmed_at: test_user.and_then(TestUser::access_confirmed_at),
     }
 }

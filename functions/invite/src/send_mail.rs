@@ -4,9 +4,9 @@
 //! sends again. The lease bounds that at one duplicate a crash. What SES will not take now is tried again for as long as the
 //! stream keeps the record, a day; then it is in the on-failure destination.
 
-use crate::delivery_note;
+use crate::delivery_note::{self, About};
 use common::auth::token::TokenKind;
-use common::error::{Code, Problem, Result};
+use common::error::{Problem, Result};
 use common::function::Function;
 use common::keys::{self, Kind};
 use common::mail::{self, Sent};
@@ -29,8 +29,14 @@ impl StreamTrigger for SendMail {
     const NAME: &'static str = "send-mail";
     const SUMMARY: &'static str = "Sends what the outbox holds.";
     const LISTENS: Listen = Listen { kinds: &[Kind::Outbox], events: &[Event::Insert] };
-    const ACCESS: &'static [Access] =
-        &[Access::Get(Kind::Outbox), Access::Replace(Kind::Outbox), Access::Update(Kind::Invite)];
+    const ACCESS: &'static [Access] = &[
+        Access::Get(Kind::Outbox),
+        Access::Replace(Kind::Outbox),
+        Access::Get(Kind::Invite),
+        Access::Update(Kind::Invite),
+        Access::Create(Kind::UndeliveredInvite),
+        Access::Delete(Kind::UndeliveredInvite),
+    ];
     const SIGNS: &'static [TokenKind] = &[TokenKind::Invite, TokenKind::SignUp];
     const SENDS_MAIL: SendsMail = SendsMail::Yes;
     const BATCH_SIZE: u32 = 10;
@@ -83,7 +89,20 @@ fn owner_of(record: &Record) -> Option<Owner> {
     }
 }
 
+/// A mail whose invite ended or got another mail meanwhile says what is not so any more: its link is dead.
+async fn is_out_of_date(cx: &TriggerCx, row: &Outbox) -> Result<bool> {
+    let Message::Invite(about) = &row.message else {
+        return Ok(false);
+    };
+    let invite = cx.store().get(keys::invite(about.tenant, about.invite)).await?;
+    Ok(invite.is_none_or(|invite| invite.mail != row.id || invite.outcome.is_some()))
+}
+
 async fn send(cx: &TriggerCx, row: Stored<Outbox>) -> Result<()> {
+    if is_out_of_date(cx, &row).await? {
+        let withdrawn = SendState::Withdrawn { at: cx.now() };
+        return enter(cx, row, withdrawn).await.map(|_| ());
+    }
     let mail = mail::render(cx, &row)?;
     let until = cx.now().saturating_add(LEASE).map_err(Problem::internal)?;
     let leased = enter(cx, row, SendState::Sending { until }).await?;
@@ -114,20 +133,10 @@ async fn enter(cx: &TriggerCx, row: Stored<Outbox>, state: SendState) -> Result<
 /// Ends the row, and tells the invite whose mail it was.
 async fn close(cx: &TriggerCx, row: Stored<Outbox>, state: SendState, delivery: Delivery) -> Result<()> {
     let next = Outbox { state, ..row.item.clone() };
-    let transaction = cx.store().transaction().replace(&row, &next, Problem::try_again());
-    let Message::Invite(about) = &row.message else {
-        return transaction.commit().await;
+    let ended = || cx.store().transaction().replace(&row, &next, Problem::try_again());
+    let Message::Invite(words) = &row.message else {
+        return ended().commit().await;
     };
-    let (change, is_news) = delivery_note::note(row.id, delivery);
-    let key = keys::invite(about.tenant, about.invite);
-    match transaction.update(key, change, is_news, superseded()).commit().await {
-        Err(problem) if problem.code == Code::Conflict => {
-            cx.store().transaction().replace(&row, &next, Problem::try_again()).commit().await
-        }
-        outcome => outcome,
-    }
-}
-
-fn superseded() -> Problem {
-    Problem::new(Code::Conflict, "the invite has another mail by now, or later word of this one")
+    let about = About { tenant: words.tenant, invite: words.invite, mail: row.id };
+    delivery_note::note(cx.store(), about, delivery, || Some(ended())).await
 }

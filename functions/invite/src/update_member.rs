@@ -1,19 +1,19 @@
-//! `PATCH /v1/members/{user}`: changes a member's role. There is never a workspace without an admin: the counter that says so
-//! is a condition of the same transaction.
+//! `PATCH /v1/members/{user}`: changes a member's role, disables or enables them, marks them as the test user. There is never a
+//! workspace without an admin: the counter that says so is a condition of the same transaction.
 
 use crate::member_view::{self, MemberView};
+use crate::membership_change::{Marking, MembershipChange};
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
 use common::keys::{self, Kind};
 use common::reply::Reply;
+use common::request::if_present;
 use common::route::{Cx, Method, Route};
-use common::store::{Access, Change, Guard, Stored, Transaction};
-use domain::audit::Action;
+use common::store::Access;
 use domain::id::UserId;
-use domain::member::Member;
+use domain::member::{Member, MemberStatus};
 use domain::role::{Permission, Role};
-use domain::tenant::{AdminChange, AdminsChanged};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,26 +22,43 @@ pub static FUNCTION: Function = Function::route::<UpdateMember>();
 
 pub struct UpdateMember;
 
+/// What is absent stays.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// Whose role.
+    /// Whose membership.
     user: String,
-    role: Role,
+    #[serde(default, deserialize_with = "if_present")]
+    #[schemars(with = "Role")]
+    role: Option<Role>,
+    /// Whoever is disabled keeps their seat and has no access until they are enabled again.
+    #[serde(default, deserialize_with = "if_present")]
+    #[schemars(with = "bool")]
+    disabled: Option<bool>,
+    /// Whether this is the workspace's test user. There is one at most: marking somebody takes the mark from whoever had it.
+    #[serde(default, deserialize_with = "if_present")]
+    #[schemars(with = "bool")]
+    test_user: Option<bool>,
 }
 
 impl Route for UpdateMember {
     const NAME: &'static str = "update-member";
-    const SUMMARY: &'static str = "Change a member's role.";
+    const SUMMARY: &'static str = "Change a member's role, disable or enable them, or mark them as the test user.";
     const METHOD: Method = Method::Patch;
     const PATH: &'static str = "/v1/members/{user}";
     const AUTH: Auth = Auth::Member(Permission::ManageMembers);
     const ACCESS: &'static [Access] = &[
         Access::BatchGet(Kind::Member),
         Access::BatchGet(Kind::User),
+        Access::BatchGet(Kind::TestUser),
         Access::Replace(Kind::Member),
+        Access::Check(Kind::Member),
         Access::Update(Kind::Counters),
         Access::Check(Kind::Billing),
+        Access::Create(Kind::TestUser),
+        Access::Replace(Kind::TestUser),
+        Access::Delete(Kind::TestUser),
+        Access::Check(Kind::TestUser),
         Access::Create(Kind::Audit),
     ];
     const REFUSES: &'static [Code] = &[Code::LastAdmin, Code::BillingOwner, Code::Conflict];
@@ -55,68 +72,43 @@ impl Route for UpdateMember {
 
     async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<MemberView>> {
         let user: UserId = input.user.parse().map_err(|_| Problem::not_found())?;
-        let (member, user) = cx.store().get_all((keys::member(caller.tenant, user), keys::user(user))).await?;
+        let wanted = (keys::member(caller.tenant, user), keys::user(user), keys::test_user(caller.tenant));
+        let (member, user, test_user) = cx.store().get_all(wanted).await?;
         let (Some(member), Some(user)) = (member, user) else {
             return Err(Problem::not_found());
         };
-        if member.role == input.role {
-            return Ok(member_view::show(&member, &user).into());
+        let after = input.applied_to(&member);
+        let marking = input.marking(&after)?;
+        let change =
+            MembershipChange { cx, by: caller.user, before: &member, after: Some(after.clone()), test_user, marking };
+        let test_user_after = change.test_user_after();
+        if after != member.item || test_user_after.as_ref() != change.test_user.as_deref() {
+            change.commit().await?;
         }
-        let next = Member { role: input.role, ..member.item.clone() };
-        change_role(cx, &caller, &member, &next)?.commit().await?;
-        Ok(member_view::show(&next, &user).into())
+        Ok(member_view::show(&after, &user, test_user_after.as_ref()).into())
     }
 }
 
-fn change_role(cx: &Cx, caller: &InTenant, member: &Stored<Member>, next: &Member) -> Result<Transaction> {
-    let audit = cx.audit(caller.tenant, caller.user, Action::MemberRoleChanged, member.user)?;
-    let transaction = cx.store().transaction();
-    let transaction = match (member.role, next.role) {
-        (Role::Admin, _) => demote(transaction, cx, caller, member),
-        (_, Role::Admin) => promote(transaction, cx, caller, member),
-        _ => transaction,
-    };
-    Ok(transaction.replace(member, next, changed_meanwhile()).create(&audit, Problem::try_again()))
-}
+impl Input {
+    fn applied_to(&self, member: &Member) -> Member {
+        let status = match self.disabled {
+            None => member.status,
+            Some(true) => MemberStatus::Disabled,
+            Some(false) => MemberStatus::Active,
+        };
+        Member { role: self.role.unwrap_or(member.role), status, ..member.clone() }
+    }
 
-fn demote(transaction: Transaction, cx: &Cx, caller: &InTenant, member: &Member) -> Transaction {
-    let change =
-        Change::new().add("admins", -1).set("admins_changed", changed(cx, caller, member, AdminChange::Removed));
-    let another = Guard::present().and_at_least("admins", 2);
-    let pays_not = Guard::present().and_not_equals("owner", member.user).and_not_equals("backup", member.user);
-    transaction.update(keys::counters(caller.tenant), change, another, last_admin()).check(
-        keys::billing(caller.tenant),
-        pays_not,
-        billing_owner(),
-    )
-}
-
-fn promote(transaction: Transaction, cx: &Cx, caller: &InTenant, member: &Member) -> Transaction {
-    let change = Change::new().add("admins", 1).set("admins_changed", changed(cx, caller, member, AdminChange::Added));
-    transaction.update(keys::counters(caller.tenant), change, Guard::present(), Problem::try_again())
-}
-
-fn changed(cx: &Cx, caller: &InTenant, member: &Member, change: AdminChange) -> AdminsChanged {
-    AdminsChanged { member: member.user, change, by: caller.user, at: cx.now() }
-}
-
-fn last_admin() -> Problem {
-    Problem::new(
-        Code::LastAdmin,
-        "This is the only admin, and a workspace needs one. Make somebody else an admin first.",
-    )
-}
-
-fn billing_owner() -> Problem {
-    Problem::new(
-        Code::BillingOwner,
-        "This person is the billing owner or their backup, and has to be an admin for that. Name somebody else in the billing settings first.",
-    )
-}
-
-fn changed_meanwhile() -> Problem {
-    Problem::new(
-        Code::Conflict,
-        "This member was changed at the same moment, so nothing was saved. Read the list again, then decide.",
-    )
+    fn marking(&self, after: &Member) -> Result<Marking> {
+        match self.test_user {
+            None => Ok(Marking::AsBefore),
+            Some(false) => Ok(Marking::Unmarked),
+            Some(true) if after.is_active() => Ok(Marking::Marked),
+            Some(true) => Err(Problem::field(
+                "/test_user",
+                "disabled",
+                "Somebody who is disabled can try nothing out. Enable them, or mark another member.",
+            )),
+        }
+    }
 }

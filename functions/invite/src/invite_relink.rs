@@ -1,0 +1,122 @@
+//! An invite gets another link: its mail is sent again, or to a corrected address. One transaction: the old link is dead, the
+//! address is held and the seat taken for the new time, and the mail is in the outbox.
+
+use crate::address::{self, Holder};
+use crate::invite_end::is_its_own;
+use crate::invite_mail;
+use crate::seats;
+use common::auth::caller::InTenant;
+use common::error::{Code, Problem, Result};
+use common::keys;
+use common::route::Cx;
+use common::store::{Change, Guard, Stored, Transaction};
+use domain::audit::Audit;
+use domain::invite::{Invite, NewLink};
+use domain::tenant::Tenant;
+use domain::user::User;
+
+/// An invite, and what a mail about it has to say.
+pub struct Subject {
+    pub invite: Stored<Invite>,
+    pub tenant: Tenant,
+    /// Whoever sends the mail.
+    pub sender: User,
+}
+
+impl Subject {
+    /// Reads it in one round trip; an id that is nobody's or another tenant's is not found.
+    pub async fn read(cx: &Cx, caller: &InTenant, invite: &str) -> Result<Subject> {
+        let invite = invite.parse().map_err(|_| Problem::not_found())?;
+        let wanted = (keys::invite(caller.tenant, invite), keys::tenant(caller.tenant), keys::user(caller.user));
+        let (invite, tenant, sender) = cx.store().get_all(wanted).await?;
+        let (Some(invite), Some(tenant)) = (invite, tenant) else {
+            return Err(Problem::not_found());
+        };
+        Ok(Subject { invite, tenant: tenant.item, sender: sender.ok_or_else(Problem::unauthenticated)?.item })
+    }
+
+    pub fn new_link(&self, cx: &Cx) -> Result<NewLink> {
+        Ok(NewLink { by: self.sender.id, jti: cx.new_id()?, mail: invite_mail::new_id(cx)? })
+    }
+}
+
+/// Writes `next`, the subject's invite with another link. Where the invite is not what was read any more: [`moved`].
+pub async fn write(cx: &Cx, subject: &Subject, next: &Invite, audit: &Audit) -> Result<()> {
+    let marker = keys::open_invite(&subject.invite.open_marker());
+    let (seat, holder) = futures::try_join!(cx.store().get(marker), address::holder_of(cx, next.tenant, &next.email))?;
+    let seat = seat.map_or(Seat::GivenBack, |_| Seat::Held);
+    seats::commit(cx, next.tenant, || transaction(cx, subject, next, audit, seat, holder)).await
+}
+
+/// Whether the invite still has its seat: one that expired may have lost it.
+#[derive(Debug, Clone, Copy)]
+enum Seat {
+    Held,
+    GivenBack,
+}
+
+fn transaction(
+    cx: &Cx,
+    subject: &Subject,
+    next: &Invite,
+    audit: &Audit,
+    seat: Seat,
+    holder: Holder,
+) -> Result<Transaction> {
+    let (before, tenant) = (&subject.invite, next.tenant);
+    let unchanged = Guard::unchanged(before).and_lacks("outcome");
+    let transaction = cx
+        .store()
+        .transaction()
+        .update(keys::invite(tenant, next.id), relinked(next), unchanged, moved())
+        .create_if(&next.email_hold(), free_for(next, cx), address::already_invited())
+        .delete(keys::undelivered_invite(before), Guard::default(), moved())
+        .create(&invite_mail::row(cx, next, &subject.tenant, &subject.sender), Problem::try_again())
+        .create(audit, Problem::try_again());
+    let transaction = match before.email == next.email {
+        true => transaction,
+        false => transaction.delete(keys::invite_email(tenant, &before.email), is_its_own(before), moved()),
+    };
+    let transaction = keep_seat(transaction, before, next, seat);
+    let transaction = address::require_outside(transaction, tenant, &next.email, holder, address::already_member())?;
+    Ok(invite_mail::act(cx, next, subject.sender.id).take(transaction, invite_mail::TOO_MANY))
+}
+
+/// What is different about an invite with another link.
+fn relinked(next: &Invite) -> Change {
+    let change = Change::new()
+        .set("email", &next.email)
+        .set("role", next.role)
+        .set("jti", next.jti)
+        .set("mail", next.mail)
+        .set("invited_by", next.invited_by)
+        .set("delivery", next.delivery)
+        .set("expires_at", next.expires_at)
+        .set("resent_at", &next.resent_at)
+        .add("v", 1);
+    match &next.request {
+        Some(request) => change.set("request", request),
+        None => change,
+    }
+}
+
+/// Nobody is invited under the address, or only by this invite, or by one that has expired.
+fn free_for(invite: &Invite, cx: &Cx) -> Guard {
+    let expired = Guard::present().and_at_most("open_until", cx.now().as_second());
+    Guard::any_of([is_its_own(invite), expired])
+}
+
+fn keep_seat(transaction: Transaction, before: &Invite, next: &Invite, seat: Seat) -> Transaction {
+    let (old, new) = (before.open_marker(), next.open_marker());
+    match seat {
+        Seat::GivenBack => seats::take(transaction.create(&new, moved()), next.tenant),
+        // Both end in the same second: they are one item, which a transaction may write once.
+        Seat::Held if old.expires_at == new.expires_at => transaction.create_if(&new, Guard::present(), moved()),
+        Seat::Held => transaction.delete(keys::open_invite(&old), Guard::present(), moved()).create(&new, moved()),
+    }
+}
+
+/// The invite changed between reading and writing.
+pub fn moved() -> Problem {
+    Problem::new(Code::VersionStale, "The invitation was changed at the same moment.")
+}

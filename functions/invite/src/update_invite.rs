@@ -1,0 +1,138 @@
+//! `PATCH /v1/invites/{invite}`: corrects the address of an open invite, or changes the role it gives.
+//!
+//! A corrected address gets a mail with a new link, and the old link is dead: it went to somebody else. Another role does not:
+//! the link stays good and gives the new role.
+
+use crate::invite_end::still_open;
+use crate::invite_relink::{self, Subject, moved};
+use crate::invite_view::{self, InviteView, not_pending};
+use common::auth::caller::{Auth, InTenant};
+use common::error::{Code, Problem, Result};
+use common::function::Function;
+use common::keys::{self, Kind, Partition};
+use common::reply::Reply;
+use common::request::if_present;
+use common::route::{Cx, Method, Route};
+use common::store::{Access, Change, Guard};
+use domain::audit::{Action, Audit};
+use domain::email::Email;
+use domain::invite::{Invite, InviteStatus};
+use domain::role::{Permission, Role};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+pub static FUNCTION: Function = Function::route::<UpdateInvite>();
+
+pub struct UpdateInvite;
+
+/// How often it is tried while somebody else changes the invite.
+const TRIES: usize = 3;
+
+/// What is absent stays.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    invite: String,
+    #[serde(default, deserialize_with = "if_present")]
+    #[schemars(with = "Email")]
+    email: Option<Email>,
+    #[serde(default, deserialize_with = "if_present")]
+    #[schemars(with = "Role")]
+    role: Option<Role>,
+}
+
+impl Route for UpdateInvite {
+    const NAME: &'static str = "update-invite";
+    const SUMMARY: &'static str = "Correct the address of an open invite, or change the role it gives.";
+    const METHOD: Method = Method::Patch;
+    const PATH: &'static str = "/v1/invites/{invite}";
+    const AUTH: Auth = Auth::Member(Permission::ManageInvites);
+    const ACCESS: &'static [Access] = &[
+        Access::BatchGet(Kind::Invite),
+        Access::BatchGet(Kind::Tenant),
+        Access::BatchGet(Kind::User),
+        Access::BatchGet(Kind::EmailOwner),
+        Access::BatchGet(Kind::Member),
+        Access::Get(Kind::User),
+        Access::Get(Kind::OpenInvite),
+        Access::Update(Kind::Invite),
+        Access::Create(Kind::InviteEmail),
+        Access::Delete(Kind::InviteEmail),
+        Access::Create(Kind::OpenInvite),
+        Access::Delete(Kind::OpenInvite),
+        Access::Delete(Kind::UndeliveredInvite),
+        Access::UpdateIn(Kind::Limit, Partition::Tenant),
+        Access::UpdateIn(Kind::Limit, Partition::Email),
+        Access::CreateIn(Kind::Outbox, Partition::Tenant),
+        Access::Create(Kind::Audit),
+        Access::Check(Kind::EmailOwner),
+        Access::Check(Kind::Member),
+    ];
+    const REFUSES: &'static [Code] = &[Code::InviteNotPending, Code::Conflict, Code::RateLimited];
+    type Caller = InTenant;
+    type Input = Input;
+    type Output = InviteView;
+
+    fn example() -> Value {
+        json!({ "email": "grace.hopper@acme.example", "role": "viewer" })
+    }
+
+    async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<InviteView>> {
+        for _ in 0..TRIES {
+            match update(cx, &caller, &input).await {
+                Err(problem) if problem.code == Code::VersionStale => {}
+                outcome => return outcome.map(Reply::from),
+            }
+        }
+        Err(Problem::try_again())
+    }
+}
+
+async fn update(cx: &Cx, caller: &InTenant, input: &Input) -> Result<InviteView> {
+    let subject = Subject::read(cx, caller, &input.invite).await?;
+    match subject.invite.status(cx.now()) {
+        InviteStatus::Pending => {}
+        ended => return Err(not_pending(ended)),
+    }
+    let role = input.role.unwrap_or(subject.invite.role);
+    match input.email.as_ref().filter(|email| **email != subject.invite.email) {
+        Some(email) => readdress(cx, &subject, email, role).await,
+        None if role != subject.invite.role => change_role(cx, &subject, role).await,
+        None => show(cx, &subject.invite).await,
+    }
+}
+
+async fn readdress(cx: &Cx, subject: &Subject, email: &Email, role: Role) -> Result<InviteView> {
+    let next = Invite { role, ..subject.invite.readdressed(email.clone(), subject.new_link(cx)?, cx.now()) };
+    let audit = audit(cx, subject, &next)?.with("email", email).with("email_before", &subject.invite.email);
+    invite_relink::write(cx, subject, &next, &audit).await?;
+    Ok(invite_view::show(&next, Some(&subject.sender), cx.now()))
+}
+
+async fn change_role(cx: &Cx, subject: &Subject, role: Role) -> Result<InviteView> {
+    let before = &subject.invite;
+    let next = Invite { role, ..before.item.clone() };
+    let change = Change::new().set("role", role).add("v", 1);
+    cx.store()
+        .transaction()
+        .update(keys::invite(next.tenant, next.id), change, still_open(before, cx.now()), moved())
+        .create_if(&next.open_marker(), Guard::present(), moved())
+        .create(&audit(cx, subject, &next)?, Problem::try_again())
+        .commit()
+        .await?;
+    show(cx, &next).await
+}
+
+fn audit(cx: &Cx, subject: &Subject, next: &Invite) -> Result<Audit> {
+    let audit = cx.audit(next.tenant, subject.sender.id, Action::InviteUpdated, next.id)?;
+    Ok(match next.role == subject.invite.role {
+        true => audit,
+        false => audit.with("role", next.role).with("role_before", subject.invite.role),
+    })
+}
+
+async fn show(cx: &Cx, invite: &Invite) -> Result<InviteView> {
+    let inviter = cx.store().get(keys::user(invite.invited_by)).await?;
+    Ok(invite_view::show(invite, inviter.as_deref(), cx.now()))
+}
