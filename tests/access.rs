@@ -1,6 +1,6 @@
 //! Least privilege: a function declares what it does to the table, no less (the store refuses) and no more (this).
 
-use crate::world::{PASSWORD, World};
+use crate::world::{PASSWORD, Person, World};
 use common::auth::caller::Auth;
 use common::store::Access;
 use jiff::SignedDuration;
@@ -37,6 +37,7 @@ pub(crate) async fn use_everything(world: &World) {
     {
         world.get(path).token(&ada.access_token).send().await.expect_status(200);
     }
+    rehearse_and_review(world, &ada, &grace).await;
     world.patch("/v1/me", json!({ "display_name": "Ada" })).by(&ada).send().await.expect_status(200);
     let signed_in =
         world.post("/v1/sessions", json!({ "email": ada.email, "password": PASSWORD })).send().await.expect_status(201);
@@ -57,6 +58,20 @@ pub(crate) async fn use_everything(world: &World) {
 
     world.spoil_checklist(&ada.tenant).await;
     world.stack().invoke("reconcile-checklists", json!({})).await.unwrap();
+}
+
+/// Grace, who has invited somebody and is no admin for that time, tries out what she may do.
+async fn rehearse_and_review(world: &World, ada: &Person, grace: &Person) {
+    world.invite(grace, "vic@acme.example", "viewer").await;
+    let path = format!("/v1/members/{}", grace.id);
+    for change in [json!({ "role": "operator" }), json!({ "test_user": true })] {
+        world.patch(&path, change).by(ada).send().await.expect_status(200);
+    }
+    world.post("/v1/access-rehearsals", json!({})).by(grace).send().await.expect_status(201);
+    for path in [&format!("{path}/access"), "/v1/access-review", "/v1/audit"] {
+        world.get(path).by(ada).send().await.expect_status(200);
+    }
+    world.patch(&path, json!({ "role": "admin" })).by(ada).send().await.expect_status(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
