@@ -4,7 +4,7 @@ use crate::world::{PASSWORD, Person, World};
 use common::auth::caller::Auth;
 use common::store::Access;
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Goes through everything the functions do, once.
@@ -18,6 +18,13 @@ pub(crate) async fn use_everything(world: &World) {
         .by(&ada)
         .send()
         .await;
+    let under_a_key = async |rows: Value| {
+        world.post("/v1/invites", json!({ "invites": rows })).by(&ada).header("idempotency-key", "1").send().await
+    };
+    under_a_key(json!([])).await.expect_status(422);
+    for _ in ["the first time", "once more"] {
+        under_a_key(json!([{ "email": "not an address" }])).await.expect_status(200);
+    }
     let token = world.token_mailed_to(&bob.email).await;
     world.post("/v1/invites/preview", json!({ "token": token })).send().await.expect_status(200);
     world

@@ -38,7 +38,7 @@ async fn store(access: &'static [Access]) -> (World, Store) {
     let environment = world.stack().environment("get-billing");
     let lookup = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let app = App::from(&lookup, &[], Clock::system()).unwrap();
-    let store = Store::new(&app, "a-test", [access, &[]]);
+    let store = Store::new(&app, "a-test", [access, &[], &[]]);
     (world, store)
 }
 

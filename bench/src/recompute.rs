@@ -98,7 +98,7 @@ fn store(scene: &Scene) -> Result<Store> {
     let variables = scene.stack.environment("get-checklist");
     let lookup = |name: &str| variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value.clone());
     let app = App::from(&lookup, &[], Clock::system())?;
-    Ok(Store::new(&app, "bench", [ACCESS, &[]]))
+    Ok(Store::new(&app, "bench", [ACCESS, &[], &[]]))
 }
 
 fn member(tenant: TenantId, inviter: UserId, now: Timestamp) -> Result<Member> {

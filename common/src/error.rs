@@ -54,12 +54,14 @@ codes! {
     InviteNotPending = "invite_not_pending" 409 "The invitation is not pending";
     InviteUndeliverable = "invite_undeliverable" 409 "The address takes no mail";
     BillingOwner = "billing_owner" 409 "The billing owner";
+    IdempotencyInFlight = "idempotency_in_flight" 409 "The same request is still under way";
     InviteGone = "invite_gone" 410 "The invitation is not open any more";
     LinkGone = "link_gone" 410 "The link is not good any more";
     VersionStale = "version_stale" 412 "Changed in the meantime";
     BodyTooLarge = "body_too_large" 413 "The body is too large";
     MediaType = "media_type" 415 "Unsupported media type";
     ValidationFailed = "validation_failed" 422 "The request is not valid";
+    IdempotencyMismatch = "idempotency_mismatch" 422 "The key belongs to another request";
     IfMatchRequired = "if_match_required" 428 "If-Match is required";
     RateLimited = "rate_limited" 429 "Too many requests";
     Internal = "internal" 500 "Something went wrong";
@@ -82,7 +84,7 @@ pub struct Problem {
 /// What is wrong with one field.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FieldError {
-    /// A JSON pointer into the request body (RFC 6901), or `?name` for a query parameter.
+    /// A JSON pointer into the request body (RFC 6901), `?name` for a query parameter, or a header's name.
     pub pointer: String,
     pub code: String,
     pub detail: String,

@@ -8,11 +8,12 @@ use crate::auth::caller::{Auth, Caller};
 use crate::auth::token::TokenKind;
 use crate::error::Code;
 use crate::feedback::{self, FeedbackTrigger};
+use crate::idempotency::Idempotency;
 use crate::reply::Content;
 use crate::route::{Method, Route};
 use crate::schedule::{self, Hours, ScheduledTrigger};
 use crate::signing_keys::{self, Fetch};
-use crate::store::Access;
+use crate::store::{Access, Declared};
 use crate::trigger::{Listen, Patience, SendsMail, StreamTrigger};
 use futures::future::BoxFuture;
 use lambda_http::{Body, Request, Response};
@@ -27,8 +28,7 @@ pub struct Function {
     pub name: &'static str,
     /// One line, for people.
     pub summary: &'static str,
-    /// What its own code declares, and what establishing its caller needs.
-    access: [&'static [Access]; 2],
+    access: Declared,
     /// The kinds of token it signs, hence the private keys it may read.
     pub signs: &'static [TokenKind],
     /// How it comes by those.
@@ -52,6 +52,7 @@ pub struct Http {
     pub method: Method,
     pub path: &'static str,
     pub auth: Auth,
+    pub idempotency: Idempotency,
     pub success: u16,
     refuses: &'static [Code],
     pub input: fn(&mut SchemaGenerator) -> Schema,
@@ -86,11 +87,12 @@ impl Function {
         const {
             assert!(R::SUCCESS >= 200 && R::SUCCESS < 300);
             assert!(R::Caller::KIND as u8 == R::AUTH.caller() as u8, "Caller is not the type that goes with AUTH");
+            assert!(R::IDEMPOTENCY.suits(R::AUTH, R::METHOD), "only a POST of members takes a key");
         };
         Function {
             name: R::NAME,
             summary: R::SUMMARY,
-            access: [R::ACCESS, R::AUTH.access()],
+            access: crate::route::access::<R>(),
             signs: R::SIGNS,
             signing_keys: signing_keys::fetch_for(R::SIGNS),
             sends_mail: SendsMail::No,
@@ -99,6 +101,7 @@ impl Function {
                 method: R::METHOD,
                 path: R::PATH,
                 auth: R::AUTH,
+                idempotency: R::IDEMPOTENCY,
                 success: R::SUCCESS,
                 refuses: R::REFUSES,
                 input: crate::route::input_schema::<R>,
@@ -113,7 +116,7 @@ impl Function {
         Function {
             name: T::NAME,
             summary: T::SUMMARY,
-            access: [T::ACCESS, &[]],
+            access: [T::ACCESS, &[], &[]],
             signs: T::SIGNS,
             signing_keys: signing_keys::fetch_for(T::SIGNS),
             sends_mail: T::SENDS_MAIL,
@@ -149,7 +152,7 @@ impl Function {
         Function {
             name,
             summary,
-            access: [access, &[]],
+            access: [access, &[], &[]],
             signs: &[],
             signing_keys: signing_keys::fetch_for(&[]),
             sends_mail: SendsMail::No,
@@ -201,11 +204,12 @@ impl Function {
 }
 
 impl Http {
-    /// Every refusal it can answer: its own, those of its caller, and those of its input.
+    /// Every refusal it can answer: its own, those of its caller, of its input, and of the key it may have.
     pub fn refusals(&self) -> BTreeSet<Code> {
         let mut codes: BTreeSet<Code> = [Code::Internal, Code::TryAgain].into();
         codes.extend(self.refuses);
         codes.extend(self.auth.refuses());
+        codes.extend(self.idempotency.refuses());
         codes.extend([Code::ValidationFailed, Code::BodyTooLarge]);
         if self.method.has_body() {
             codes.extend([Code::MalformedJson, Code::MediaType]);

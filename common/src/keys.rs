@@ -3,10 +3,11 @@
 //! One table, keys `pk`/`sk`; one index `gsi1` over `gsi1pk`/`gsi1sk`; every item has a version `v`; TTL attribute `expires`.
 //! [`Kind::chart`] below *is* the chart; `docs/table.md` is rendered from it by `make sync` and checked for drift.
 //!
-//! Ids and sources cannot contain `#`; an e-mail identity may, and therefore always stands last in its key: no key can be
-//! read as another's. Every kind lives in the partition of whose it is: `TENANT#`, `USER#`, `EMAIL#` or `SOURCE#`; IAM
+//! Ids and sources cannot contain `#`; an e-mail identity and a client's own key may, and therefore always stand last: no key
+//! can be read as another's. Every kind lives in the partition of whose it is: `TENANT#`, `USER#`, `EMAIL#` or `SOURCE#`; IAM
 //! conditions on `dynamodb:LeadingKeys` build on that.
 
+use crate::idempotency::{Entry, RequestName};
 use crate::limit::Source;
 use domain::Timestamp;
 use domain::audit::Audit;
@@ -44,6 +45,7 @@ pub enum Kind {
     Credential,
     Session,
     EmailOwner,
+    Idempotency,
 }
 
 /// One row of the chart.
@@ -87,7 +89,7 @@ impl Partition {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Tenant,
         Kind::Counters,
         Kind::Member,
@@ -105,6 +107,7 @@ impl Kind {
         Kind::Credential,
         Kind::Session,
         Kind::EmailOwner,
+        Kind::Idempotency,
     ];
 
     pub const fn chart(self) -> ChartRow {
@@ -145,6 +148,9 @@ impl Kind {
             Kind::Credential => row(&[User], "CREDENTIAL", None, "the password's hash"),
             Kind::Session => row(&[User], "SESSION#ses", None, "a family of refresh tokens; TTL"),
             Kind::EmailOwner => row(&[Email], "EMAIL", None, "which user an address belongs to"),
+            Kind::Idempotency => {
+                row(&[Tenant], "IDEMPOTENCY#route#usr#key", None, "what a request with a key was answered; TTL")
+            }
         }
     }
 
@@ -365,6 +371,11 @@ pub fn email_owner(email: &Email) -> Key<EmailOwner> {
     Key::new(email_pk(email), "EMAIL".to_owned())
 }
 
+pub(crate) fn idempotency(request: &RequestName) -> Key<Entry> {
+    let RequestName { tenant, user, route, key } = request;
+    Key::new(tenant_pk(*tenant), format!("IDEMPOTENCY#{route}#{user}#{key}"))
+}
+
 /// The partition and kind of a key that came from outside the program: a stream record.
 pub fn parse(pk: &str, sk: &str) -> Option<(Whose, Kind)> {
     let kind = Kind::ALL.into_iter().find(|kind| match kind.sort_key() {
@@ -578,6 +589,16 @@ impl Item for EmailOwner {
     const KIND: Kind = Kind::EmailOwner;
     fn key(&self) -> Key<EmailOwner> {
         email_owner(&self.email)
+    }
+}
+
+impl Item for Entry {
+    const KIND: Kind = Kind::Idempotency;
+    fn key(&self) -> Key<Entry> {
+        idempotency(&self.request)
+    }
+    fn swept_at(&self) -> Option<Timestamp> {
+        Some(self.swept_at())
     }
 }
 

@@ -8,6 +8,8 @@ pub mod config;
 pub mod error;
 pub mod feedback;
 pub mod function;
+pub mod idempotency;
+pub mod json;
 pub mod keys;
 pub mod lambda;
 pub mod limit;

@@ -4,13 +4,14 @@ use crate::app::{App, Observation};
 use crate::auth::caller::{Auth, Caller};
 use crate::auth::token::{AccessClaims, Claims, Rejected, TokenKind, Verified};
 use crate::error::{Code, Problem, Result};
+use crate::idempotency::{self, Begun, Entry, Idempotency};
 use crate::limit::Source;
 use crate::reply::{Content, Output, Reply, header_value};
 use crate::request::{self, MembersFrom};
-use crate::store::{Access, Store};
+use crate::store::{Access, Declared, Store};
 use domain::Timestamp;
 use domain::audit::{Action, Actor, Audit};
-use domain::id::{AuditId, TenantId, UserId};
+use domain::id::{AuditId, RequestMark, TenantId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::header;
@@ -70,6 +71,8 @@ pub trait Route: Sized + 'static {
     /// The problem codes it can answer beside those that follow from its caller and its input.
     const REFUSES: &'static [Code];
     const SUCCESS: u16 = 200;
+    /// Whether a client can send a request again and know that it is carried out once.
+    const IDEMPOTENCY: Idempotency = Idempotency::None;
     const SIGNS: &'static [TokenKind] = &[];
     const MEMORY_MB: u32 = 256;
 
@@ -108,11 +111,12 @@ pub struct Cx {
     signs: &'static [TokenKind],
     user: Option<UserId>,
     tenant: Option<TenantId>,
+    mark: Option<RequestMark>,
 }
 
 impl Cx {
     fn new<R: Route>(app: Arc<App>, request: &Request) -> Cx {
-        let store = Store::new(&app, R::NAME, [R::ACCESS, R::AUTH.access()]);
+        let store = Store::new(&app, R::NAME, access::<R>());
         let now = app.clock.now();
         let headers = request.headers().clone();
         let source = Source::of(request);
@@ -125,6 +129,7 @@ impl Cx {
             signs: R::SIGNS,
             user: None,
             tenant: None,
+            mark: None,
             app,
         }
     }
@@ -172,6 +177,20 @@ impl Cx {
         crate::random::uuid(self.now)
     }
 
+    /// The id of what this request creates for `what`.
+    ///
+    /// Where its client gave the request an `Idempotency-Key`, it is the same id whenever the request is sent again within a day. The
+    /// process may end after a write and before the answer is kept; the request then runs again, and has to answer as if it were
+    /// the first: a route by key takes what it finds under its own ids for done.
+    pub fn id_for(&self, what: &str) -> Result<Uuid> {
+        self.mark.map_or_else(|| self.new_id(), |mark| Ok(crate::idempotency::id_under(mark, what)))
+    }
+
+    /// Whether this request may be a repeat of one that got as far as writing.
+    pub fn may_be_a_repeat(&self) -> bool {
+        self.mark.is_some()
+    }
+
     pub fn verify<C: Claims>(&self, token: &str) -> Result<Verified<C>, Rejected> {
         self.app.keys.verify(token, self.now)
     }
@@ -194,6 +213,11 @@ impl Cx {
         let id = AuditId::from_uuid(self.new_id()?);
         let (actor, target, details) = (actor.into(), target.to_string(), BTreeMap::new());
         Ok(Audit { tenant, id, at: self.now, actor, action, target, details })
+    }
+
+    /// Who is acting, and in which tenant, once both are established.
+    pub(crate) fn member(&self) -> Option<(TenantId, UserId)> {
+        self.tenant.zip(self.user)
     }
 
     pub(crate) fn set_user(&mut self, user: UserId) {
@@ -225,8 +249,34 @@ pub(crate) fn serve<R: Route>(app: Arc<App>, request: Request) -> BoxFuture<'sta
 async fn answer<R: Route>(cx: &mut Cx, request: &Request) -> Result<Response<Body>> {
     request::require_small(request)?;
     let caller = R::Caller::identify(cx, R::AUTH).await?;
-    let input = request::read(request, R::METHOD.members_from())?;
+    let members = request::members(request, R::METHOD.members_from())?;
+    let named = idempotency::named::<R>(cx, &members)?;
+    let input = request::typed(members, R::METHOD.members_from())?;
     caller.note_seen(cx).await;
+    match named {
+        None => handle::<R>(cx, caller, input).await,
+        Some(entry) => handle_once::<R>(cx, entry, caller, input).await,
+    }
+}
+
+/// Does what was asked for under a key, unless it was done already.
+async fn handle_once<R: Route>(
+    cx: &mut Cx,
+    entry: Entry,
+    caller: R::Caller,
+    input: R::Input,
+) -> Result<Response<Body>> {
+    match idempotency::begin(cx, entry).await? {
+        Begun::Before(answer) => Ok(answer),
+        Begun::Now(run) => {
+            cx.mark = Some(run.mark());
+            let outcome = handle::<R>(cx, caller, input).await;
+            run.end(cx, outcome).await
+        }
+    }
+}
+
+async fn handle<R: Route>(cx: &Cx, caller: R::Caller, input: R::Input) -> Result<Response<Body>> {
     let reply = R::handle(cx, caller, input).await?;
     let (body, media_type) = reply.body.encode()?;
     let mut response = Response::builder().status(R::SUCCESS);
@@ -299,6 +349,10 @@ fn request_id(request: &Request) -> String {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone().unwrap_or_default(),
         _ => String::new(),
     }
+}
+
+pub(crate) const fn access<R: Route>() -> Declared {
+    [R::ACCESS, R::AUTH.access(), R::IDEMPOTENCY.access()]
 }
 
 pub(crate) fn input_schema<R: Route>(generator: &mut SchemaGenerator) -> Schema {

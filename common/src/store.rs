@@ -54,6 +54,9 @@ pub enum Access {
     Check(Kind),
 }
 
+/// What a function declares: for itself, for its caller, and for the keys that clients give their requests.
+pub type Declared = [&'static [Access]; 3];
+
 /// An item and the version it was read at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored<T> {
@@ -115,7 +118,7 @@ pub struct Store {
     client: Client,
     table: Arc<str>,
     function: &'static str,
-    access: [&'static [Access]; 2],
+    access: Declared,
     scope: Scope,
     meter: Arc<Meter>,
 }
@@ -151,8 +154,8 @@ pub enum Order {
 }
 
 impl Store {
-    /// The table for one request of `function`, which declared `access` (its own, and its caller's).
-    pub fn new(app: &App, function: &'static str, access: [&'static [Access]; 2]) -> Store {
+    /// The table for one request of `function`, which declared `access`.
+    pub fn new(app: &App, function: &'static str, access: Declared) -> Store {
         let table = app.config.table.as_str().into();
         Store { client: app.dynamo.clone(), table, function, access, scope: Scope::Any, meter: Arc::default() }
     }
@@ -495,7 +498,8 @@ impl Guard {
         Guard::version(read.version)
     }
 
-    fn version(version: u64) -> Guard {
+    /// It is still the version that was read.
+    pub(crate) fn version(version: u64) -> Guard {
         Guard::default().with(Clause::Equals("v", AttributeValue::N(version.to_string())))
     }
 

@@ -144,7 +144,7 @@ pub struct TriggerCx {
 impl TriggerCx {
     pub(crate) fn new(app: Arc<App>, function: &'static str, access: &'static [Access]) -> TriggerCx {
         TriggerCx {
-            store: Store::new(&app, function, [access, &[]]),
+            store: Store::new(&app, function, [access, &[], &[]]),
             app,
             function,
             signs: &[],

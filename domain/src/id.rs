@@ -107,6 +107,9 @@ ids! {
     OutboxId("out_", "an outbox");
     /// Names an entry of a tenant's audit log.
     AuditId("aud_", "an audit");
+    /// Marks what one request of a client made, however often that request was sent: what a later run of it finds under its
+    /// own mark, an earlier run has done.
+    RequestMark("req_", "a request");
 }
 
 #[cfg(test)]
@@ -134,9 +137,10 @@ mod tests {
             SessionId::PREFIX,
             OutboxId::PREFIX,
             AuditId::PREFIX,
+            RequestMark::PREFIX,
         ];
         prefixes.sort_unstable();
-        assert_eq!(prefixes, ["aud_", "inv_", "out_", "ses_", "ten_", "usr_"]);
+        assert_eq!(prefixes, ["aud_", "inv_", "out_", "req_", "ses_", "ten_", "usr_"]);
     }
 
     #[test]

@@ -46,9 +46,6 @@ pub struct Invite {
     pub good_for_days: i64,
     /// When it was last sent again, oldest first: no more than [`MAX_RESENDS`].
     pub resent_at: Vec<Timestamp>,
-    /// The request with an `Idempotency-Key` that last wrote it: when that comes again it finds its own work.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
 }
 
 /// How an invite ended.
@@ -296,7 +293,6 @@ mod tests {
             expires_at: expiry(at(0), 2),
             good_for_days: 2,
             resent_at: Vec::new(),
-            request: None,
         }
     }
 

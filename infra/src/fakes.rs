@@ -3,6 +3,7 @@
 use common::auth::caller::{Auth, InTenant, Nobody};
 use common::error::{Code, Result};
 use common::function::{Function, Http, Source, Stream};
+use common::idempotency::Idempotency;
 use common::keys::Kind;
 use common::paging::Limit;
 use common::reply::{NoContent, Reply};
@@ -97,6 +98,40 @@ impl Route for ListThings {
     }
 
     async fn handle(_: &Cx, _: Nobody, _: Query) -> Result<Reply<NoContent>> {
+        Ok(NoContent.into())
+    }
+}
+
+/// Creates, by key.
+pub(crate) struct MakeThing;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is asked for")]
+pub(crate) struct Make {
+    name: String,
+}
+
+impl Route for MakeThing {
+    const NAME: &'static str = "make-thing";
+    const SUMMARY: &'static str = "Makes a thing.";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/v1/things";
+    const AUTH: Auth = Auth::Member(Permission::UpdateTenant);
+    const ACCESS: &'static [Access] = &[];
+    const REFUSES: &'static [Code] = &[];
+    const SUCCESS: u16 = 201;
+    const IDEMPOTENCY: Idempotency = Idempotency::ByKey;
+
+    type Caller = InTenant;
+    type Input = Make;
+    type Output = NoContent;
+
+    fn example() -> Value {
+        json!({ "name": "Ada" })
+    }
+
+    async fn handle(_: &Cx, _: InTenant, _: Make) -> Result<Reply<NoContent>> {
         Ok(NoContent.into())
     }
 }

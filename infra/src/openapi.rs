@@ -8,6 +8,7 @@ use common::auth::caller::TENANT_HEADER;
 use common::auth::session::REFRESH_COOKIE;
 use common::error::Code;
 use common::function::{Function, Http};
+use common::json::sorted;
 use common::request::MAX_BODY;
 use functions::{AREAS, Area};
 use operation::Operation;
@@ -41,22 +42,9 @@ pub fn document_of(areas: &[Area]) -> Value {
     }))
 }
 
-/// The document as it is kept in a file: the same bytes whatever order `serde_json` keeps members in, which other
-/// crates of the build decide (its feature `preserve_order`).
+/// The document as it is kept in a file: the same bytes whatever order `serde_json` keeps members in.
 pub fn render(document: &Value) -> String {
     format!("{:#}\n", sorted(document))
-}
-
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by_key(|(name, _)| *name);
-            members.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect()
-        }
-        Value::Array(values) => values.iter().map(sorted).collect(),
-        plain => plain.clone(),
-    }
 }
 
 fn paths(areas: &[Area], schemas: &mut Schemas) -> Map<String, Value> {
@@ -126,8 +114,12 @@ fn description() -> String {
         ),
         "**Problems.** Every refusal is `application/problem+json` (RFC 9457). Decide on `code`, never on the \
          sentences: codes are stable, and each operation lists those it can answer. `errors` points at the fields that \
-         are wrong, and `request_id` names the request when you ask us about it. On 429 and 503 wait for the seconds \
-         in `Retry-After`.",
+         are wrong, and `request_id` names the request when you ask us about it. Where there is a `Retry-After`, \
+         wait for so many seconds.",
+        "**Repeats.** An operation that takes an `Idempotency-Key` can be sent again when its answer did not come: make \
+         a key for each request, such as a UUID, and send it with every try. The request is carried out once, and for 24 \
+         hours each repeat gets the first answer, marked `Idempotency-Replayed: true`. A request that was refused changed \
+         nothing and leaves its key free; after a 500 send the same request again.",
         "**Lists.** `limit` is 1 to 100, 25 unless given. `next_cursor` is null on the last page; otherwise send it as \
          `cursor` for the next one.",
         "**Changes.** What several people may edit is answered with an `ETag`. Send it back as `If-Match` with a \

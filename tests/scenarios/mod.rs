@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod billing;
 mod checklist;
+mod idempotency;
 mod invite;
 mod main_job;
 mod members;

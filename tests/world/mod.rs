@@ -5,12 +5,14 @@ mod deployed;
 mod document;
 mod forward;
 mod held_table;
+mod lossy_table;
 mod person;
 mod recorded_table;
 mod request;
 
 pub use answer::Answer;
 pub use held_table::HeldTable;
+pub use lossy_table::LossyTable;
 pub use person::Person;
 pub use recorded_table::RecordedTable;
 pub use request::RequestTo;
@@ -77,11 +79,26 @@ impl World {
     pub async fn recorded() -> (World, RecordedTable) {
         let table = RecordedTable::default();
         let before = table.clone();
-        let front: TableFront = Arc::new(move |endpoint| {
+        let front = move |endpoint| {
             let table = before.clone();
             async move { table.stand_before(endpoint).await }.boxed()
-        });
-        (World::with(Options { table_front: Some(front), ..Options::ephemeral() }).await, table)
+        };
+        (World::behind(Arc::new(front)).await, table)
+    }
+
+    /// A fresh stack in this process, between whose functions and table somebody can lose the answers that are kept for repeats.
+    pub async fn lossy() -> (World, LossyTable) {
+        let table = LossyTable::default();
+        let before = table.clone();
+        let front = move |endpoint| {
+            let table = before.clone();
+            async move { table.stand_before(endpoint).await }.boxed()
+        };
+        (World::behind(Arc::new(front)).await, table)
+    }
+
+    async fn behind(front: TableFront) -> World {
+        World::with(Options { table_front: Some(front), ..Options::ephemeral() }).await
     }
 
     /// A fresh stack in this process without one of its functions: a test runs that by hand.

@@ -42,8 +42,8 @@ pub fn require_small(request: &Request) -> Result<()> {
     }
 }
 
-/// Reads a route's input.
-pub fn read<T: DeserializeOwned>(request: &Request, from: MembersFrom) -> Result<T> {
+/// A route's input as it was sent, one object of it all.
+pub fn members(request: &Request, from: MembersFrom) -> Result<Value> {
     let mut members = match from {
         MembersFrom::Body => body_members(request)?,
         MembersFrom::Query => query_members(request)?,
@@ -53,7 +53,7 @@ pub fn read<T: DeserializeOwned>(request: &Request, from: MembersFrom) -> Result
             return Err(named_in_path(name, from));
         }
     }
-    typed(Value::Object(members), from)
+    Ok(Value::Object(members))
 }
 
 fn body_members(request: &Request) -> Result<Map<String, Value>> {
@@ -112,8 +112,9 @@ fn query_members(request: &Request) -> Result<Map<String, Value>> {
     Ok(members)
 }
 
-fn typed<T: DeserializeOwned>(value: Value, from: MembersFrom) -> Result<T> {
-    serde_path_to_error::deserialize(Shaped(value))
+/// The same as the route's type.
+pub fn typed<T: DeserializeOwned>(members: Value, from: MembersFrom) -> Result<T> {
+    serde_path_to_error::deserialize(Shaped(members))
         .map_err(|error| Problem::fields(vec![field_error(error.path(), error.inner(), from)]))
 }
 

@@ -9,6 +9,10 @@ fn body(text: impl Into<Body>) -> Request {
     Request::from(request.body(text.into()).unwrap())
 }
 
+fn read<T: DeserializeOwned>(request: &Request, from: MembersFrom) -> Result<T> {
+    typed(members(request, from)?, from)
+}
+
 fn read_body<T: DeserializeOwned>(text: impl Into<Body>) -> Result<T> {
     read(&body(text), MembersFrom::Body)
 }

@@ -11,13 +11,14 @@ use crate::seats::{self, Reclaimed};
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
+use common::idempotency::Idempotency;
 use common::keys::{self, Kind, Partition};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
 use common::store::{Access, Guard, Transaction};
 use domain::audit::Action;
 use domain::email::Email;
-use domain::id::InviteId;
+use domain::id::{InviteId, TenantId};
 use domain::invite::{DEFAULT_EXPIRY_DAYS, Delivery, Invite, InviteStatus, MAX_ROWS, expiry};
 use domain::role::{Permission, Role};
 use domain::tenant::Tenant;
@@ -105,6 +106,7 @@ impl Route for CreateInvites {
         Access::BatchGet(Kind::User),
         Access::BatchGet(Kind::EmailOwner),
         Access::BatchGet(Kind::Member),
+        Access::BatchGet(Kind::Invite),
         Access::Get(Kind::InviteEmail),
         Access::Get(Kind::Invite),
         Access::Get(Kind::User),
@@ -122,6 +124,7 @@ impl Route for CreateInvites {
         Access::Check(Kind::Member),
     ];
     const REFUSES: &'static [Code] = &[Code::RateLimited];
+    const IDEMPOTENCY: Idempotency = Idempotency::ByKey;
     type Caller = InTenant;
     type Input = Input;
     type Output = Results;
@@ -261,6 +264,8 @@ struct Desk<'a> {
     note: Option<Note>,
     days: i64,
     holders: Holders,
+    /// What this very request made when it was sent before, and its answer was lost.
+    made_before: HashMap<InviteId, Invite>,
 }
 
 impl<'a> Desk<'a> {
@@ -272,10 +277,14 @@ impl<'a> Desk<'a> {
         addresses: &[&Email],
     ) -> Result<Desk<'a>> {
         let shared = async { cx.store().get_all((keys::tenant(caller.tenant), keys::user(caller.user))).await };
-        let ((tenant, inviter), holders) = futures::try_join!(shared, Holders::of(cx, caller.tenant, addresses))?;
+        let ((tenant, inviter), holders, made_before) = futures::try_join!(
+            shared,
+            Holders::of(cx, caller.tenant, addresses),
+            made_before(cx, caller.tenant, addresses)
+        )?;
         let tenant = tenant.ok_or_else(Problem::not_found)?.item;
         let inviter = inviter.ok_or_else(Problem::unauthenticated)?.item;
-        Ok(Desk { cx, caller, tenant, inviter, note, days, holders })
+        Ok(Desk { cx, caller, tenant, inviter, note, days, holders, made_before })
     }
 
     /// Invites each address once.
@@ -302,6 +311,9 @@ impl<'a> Desk<'a> {
 
     /// Somebody may take the address, give it up or come in between the reads and the write: then both are done again.
     async fn invite_or_look_again(&self, wanted: &Wanted) -> Result<Answer> {
+        if let Some(invite) = self.made_before.get(&id_for(self.cx, &wanted.email)?) {
+            return Ok(Answer::Invited(self.show(invite)));
+        }
         let mut holder = self.holders.holder(&wanted.email);
         for _ in 0..TRIES {
             match self.try_to_invite(wanted, holder).await? {
@@ -381,10 +393,10 @@ impl<'a> Desk<'a> {
     }
 
     fn compose(&self, wanted: &Wanted) -> Result<Invite> {
-        let cx = self.cx;
+        let (cx, id) = (self.cx, id_for(self.cx, &wanted.email)?);
         Ok(Invite {
             tenant: self.caller.tenant,
-            id: InviteId::from_uuid(cx.new_id()?),
+            id,
             email: wanted.email.clone(),
             role: wanted.role,
             outcome: None,
@@ -392,14 +404,27 @@ impl<'a> Desk<'a> {
             note: self.note.clone(),
             invited_by: self.caller.user,
             jti: cx.new_id()?,
-            mail: invite_mail::new_id(cx)?,
+            mail: invite_mail::id(cx, id)?,
             created_at: cx.now(),
             expires_at: expiry(cx.now(), self.days),
             good_for_days: self.days,
             resent_at: Vec::new(),
-            request: None,
         })
     }
+}
+
+/// The id of the invite that this request makes for an address: the same when the request is sent again.
+fn id_for(cx: &Cx, email: &Email) -> Result<InviteId> {
+    Ok(InviteId::from_uuid(cx.id_for(&format!("invite of {}", email.identity()))?))
+}
+
+async fn made_before(cx: &Cx, tenant: TenantId, addresses: &[&Email]) -> Result<HashMap<InviteId, Invite>> {
+    if !cx.may_be_a_repeat() {
+        return Ok(HashMap::new());
+    }
+    let wanted = addresses.iter().map(|email| Ok(keys::invite(tenant, id_for(cx, email)?)));
+    let found = cx.store().get_each(&wanted.collect::<Result<Vec<_>>>()?).await?;
+    Ok(found.into_iter().flatten().map(|invite| (invite.id, invite.item)).collect())
 }
 
 /// The codes by which a row's transaction tells its refusals apart. No client sees them.

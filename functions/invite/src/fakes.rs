@@ -36,6 +36,5 @@ pub(crate) fn invite() -> Invite {
         expires_at: expiry(created_at, DEFAULT_EXPIRY_DAYS),
         good_for_days: DEFAULT_EXPIRY_DAYS,
         resent_at: Vec::new(),
-        request: None,
     }
 }

@@ -1,8 +1,9 @@
 //! The mail that carries an invite's link.
 
+use common::error::Result;
 use common::limit::{Act, INVITE_MAILS};
 use common::route::Cx;
-use domain::id::{OutboxId, UserId};
+use domain::id::{InviteId, OutboxId, UserId};
 use domain::invite::Invite;
 use domain::outbox::{InviteMail, Message, Outbox, Owner};
 use domain::tenant::Tenant;
@@ -36,9 +37,9 @@ pub fn act(cx: &Cx, invite: &Invite, by: UserId) -> Act {
     INVITE_MAILS.act(&invite.email, invite.tenant, by, cx.now())
 }
 
-/// A new mail's id.
-pub fn new_id(cx: &Cx) -> common::error::Result<OutboxId> {
-    Ok(OutboxId::from_uuid(cx.new_id()?))
+/// The id of the mail that this request sends about an invite: the same when the request is sent again.
+pub fn id(cx: &Cx, invite: InviteId) -> Result<OutboxId> {
+    Ok(OutboxId::from_uuid(cx.id_for(&format!("mail of {invite}"))?))
 }
 
 pub const TOO_MANY: &str = "Too many invitations were sent in the last hour, by you, by this workspace, or to this address. Nothing was sent to it. Send it again once the time in Retry-After is over.";

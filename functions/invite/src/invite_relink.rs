@@ -36,7 +36,7 @@ impl Subject {
     }
 
     pub fn new_link(&self, cx: &Cx) -> Result<NewLink> {
-        Ok(NewLink { by: self.sender.id, jti: cx.new_id()?, mail: invite_mail::new_id(cx)? })
+        Ok(NewLink { by: self.sender.id, jti: cx.new_id()?, mail: invite_mail::id(cx, self.invite.id)? })
     }
 }
 
@@ -71,7 +71,7 @@ fn transaction(
         .update(keys::invite(tenant, next.id), relinked(next), unchanged, moved())
         .create_if(&next.email_hold(), free_for(next, cx), address::already_invited())
         .delete(keys::undelivered_invite(before), Guard::default(), moved())
-        .create(&invite_mail::row(cx, next, &subject.tenant, &subject.sender), Problem::try_again())
+        .create(&invite_mail::row(cx, next, &subject.tenant, &subject.sender), sent_before())
         .create(audit, Problem::try_again());
     let transaction = match before.email == next.email {
         true => transaction,
@@ -84,7 +84,7 @@ fn transaction(
 
 /// What is different about an invite with another link.
 fn relinked(next: &Invite) -> Change {
-    let change = Change::new()
+    Change::new()
         .set("email", &next.email)
         .set("role", next.role)
         .set("jti", next.jti)
@@ -93,11 +93,7 @@ fn relinked(next: &Invite) -> Change {
         .set("delivery", next.delivery)
         .set("expires_at", next.expires_at)
         .set("resent_at", &next.resent_at)
-        .add("v", 1);
-    match &next.request {
-        Some(request) => change.set("request", request),
-        None => change,
-    }
+        .add("v", 1)
 }
 
 /// Nobody is invited under the address, or only by this invite, or by one that has expired.
@@ -114,6 +110,14 @@ fn keep_seat(transaction: Transaction, before: &Invite, next: &Invite, seat: Sea
         Seat::Held if old.expires_at == new.expires_at => transaction.create_if(&new, Guard::present(), moved()),
         Seat::Held => transaction.delete(keys::open_invite(&old), Guard::present(), moved()).create(&new, moved()),
     }
+}
+
+/// This very request sent it, and somebody else sent it again since.
+fn sent_before() -> Problem {
+    Problem::new(
+        Code::Conflict,
+        "This request was carried out before, and the invitation was sent again since. Read it again.",
+    )
 }
 
 /// The invite changed between reading and writing.

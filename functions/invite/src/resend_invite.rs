@@ -9,6 +9,7 @@ use crate::invite_view::{self, InviteView, not_pending};
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
+use common::idempotency::Idempotency;
 use common::keys::{Kind, Partition};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
@@ -62,6 +63,7 @@ impl Route for ResendInvite {
     ];
     const REFUSES: &'static [Code] =
         &[Code::InviteNotPending, Code::InviteUndeliverable, Code::Conflict, Code::SeatsFull, Code::RateLimited];
+    const IDEMPOTENCY: Idempotency = Idempotency::ByKey;
     type Caller = InTenant;
     type Input = Input;
     type Output = InviteView;
@@ -83,8 +85,13 @@ impl Route for ResendInvite {
 
 async fn resend(cx: &Cx, caller: &InTenant, invite: &str) -> Result<InviteView> {
     let subject = Subject::read(cx, caller, invite).await?;
+    let link = subject.new_link(cx)?;
+    if subject.invite.mail == link.mail {
+        // This very request sent it, and its answer was lost.
+        return Ok(invite_view::show(&subject.invite, Some(&subject.sender), cx.now()));
+    }
     require_resendable(cx, &subject.invite)?;
-    let next = subject.invite.sent_again(subject.new_link(cx)?, cx.now());
+    let next = subject.invite.sent_again(link, cx.now());
     let audit = cx.audit(caller.tenant, caller.user, Action::InviteResent, next.id)?.with("email", &next.email);
     invite_relink::write(cx, &subject, &next, &audit).await?;
     Ok(invite_view::show(&next, Some(&subject.sender), cx.now()))

@@ -50,7 +50,8 @@ pub async fn read_user(cx: &Cx, caller: &SignedIn) -> Result<Stored<User>> {
 
 /// The caller's active memberships, in two round trips however many there are.
 pub async fn read_memberships(cx: &Cx, caller: &SignedIn) -> Result<Vec<Membership>> {
-    let members = cx.store().query_index::<Member>(caller.user, MOST_TENANTS).await?;
+    let mut members = cx.store().query_index::<Member>(caller.user, MOST_TENANTS).await?;
+    members.retain(|member| member.is_active());
     let wanted: Vec<_> = members.iter().map(|member| keys::tenant(member.tenant)).collect();
     let tenants = cx.store().get_each(&wanted).await?;
     let both = members.into_iter().zip(tenants);

@@ -6,6 +6,7 @@ use crate::input::{Input, Presence, Property};
 use common::auth::caller::Auth;
 use common::error::Code;
 use common::function::{Function, Http};
+use common::idempotency::{Idempotency, KEY_HEADER};
 use serde_json::{Value, json};
 
 pub(super) struct Operation<'a> {
@@ -38,6 +39,7 @@ impl Operation<'_> {
         }
         parameters.extend(self.tenant_header(schemas));
         parameters.extend(self.if_match_header());
+        parameters.extend(self.key_header());
 
         let mut operation = json!({
             "operationId": self.function.name,
@@ -90,6 +92,23 @@ impl Operation<'_> {
                 "schema": { "type": "string" },
             })
         })
+    }
+
+    fn key_header(&self) -> Option<Value> {
+        self.takes_a_key().then(|| {
+            json!({
+                "name": KEY_HEADER,
+                "in": "header",
+                "required": false,
+                "description": "Names this request among yours, for 24 hours: sent again with the same key it is not \
+                                carried out again, and gets the first answer.",
+                "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" },
+            })
+        })
+    }
+
+    pub(super) fn takes_a_key(&self) -> bool {
+        self.http.idempotency == Idempotency::ByKey
     }
 
     fn request_body(&self, input: Input) -> Value {

@@ -3,6 +3,7 @@
 use super::operation::{Etag, Operation};
 use super::schemas::Schemas;
 use common::error::Code;
+use common::idempotency::REPLAYED_HEADER;
 use common::reply::Content;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -12,16 +13,18 @@ use std::collections::BTreeMap;
 enum Header {
     RequestId,
     Etag,
+    Replayed,
     RetryAfter,
 }
 
 impl Header {
-    const ALL: [Header; 3] = [Header::RequestId, Header::Etag, Header::RetryAfter];
+    const ALL: [Header; 4] = [Header::RequestId, Header::Etag, Header::Replayed, Header::RetryAfter];
 
     const fn name(self) -> &'static str {
         match self {
             Header::RequestId => "Request-Id",
             Header::Etag => "ETag",
+            Header::Replayed => REPLAYED_HEADER,
             Header::RetryAfter => "Retry-After",
         }
     }
@@ -36,6 +39,10 @@ impl Header {
                 "description": "The version of what is answered. Send it as If-Match with a change.",
                 "schema": { "type": "string" },
             }),
+            Header::Replayed => json!({
+                "description": "There, and `true`, where this is the answer that the first request with this key got.",
+                "schema": { "type": "string", "const": "true" },
+            }),
             Header::RetryAfter => json!({
                 "description": "How many seconds to wait before the next try.",
                 "schema": { "type": "integer", "minimum": 0 },
@@ -48,35 +55,37 @@ pub(super) fn shared_headers() -> Map<String, Value> {
     Header::ALL.into_iter().map(|header| (header.name().to_owned(), header.describe())).collect()
 }
 
-fn headers(of: &[Header]) -> Map<String, Value> {
+fn headers(of: impl IntoIterator<Item = Header>) -> Map<String, Value> {
     let reference = |header: Header| json!({ "$ref": format!("#/components/headers/{}", header.name()) });
-    of.iter().map(|header| (header.name().to_owned(), reference(*header))).collect()
+    of.into_iter().map(|header| (header.name().to_owned(), reference(header))).collect()
 }
 
 pub(super) fn responses(operation: &Operation, schemas: &mut Schemas) -> Map<String, Value> {
     let mut responses = Map::new();
     responses.insert(operation.http.success.to_string(), success(operation, schemas));
     for (status, codes) in by_status(operation) {
-        responses.insert(status.to_string(), refusal(status, &codes, schemas));
+        responses.insert(status.to_string(), refusal(&codes, schemas));
     }
     responses
 }
 
 fn success(operation: &Operation, schemas: &mut Schemas) -> Value {
-    let plain = headers(&[Header::RequestId]);
+    let mut plain = vec![Header::RequestId];
+    plain.extend(operation.takes_a_key().then_some(Header::Replayed));
     match schemas.output(operation.http.output) {
         Content::Json(schema) => {
-            let headers = match operation.etag {
-                Etag::Answered => headers(&[Header::RequestId, Header::Etag]),
-                Etag::Unknown => plain,
+            let etag = match operation.etag {
+                Etag::Answered => Some(Header::Etag),
+                Etag::Unknown => None,
             };
+            let headers = headers(plain.into_iter().chain(etag));
             let content = json!({ "application/json": { "schema": schema } });
             json!({ "description": "Done.", "headers": headers, "content": content })
         }
         Content::Document(media_type) => {
-            json!({ "description": "The document.", "headers": plain, "content": { media_type: {} } })
+            json!({ "description": "The document.", "headers": headers(plain), "content": { media_type: {} } })
         }
-        Content::Nothing => json!({ "description": "Done; there is nothing to say.", "headers": plain }),
+        Content::Nothing => json!({ "description": "Done; there is nothing to say.", "headers": headers(plain) }),
     }
 }
 
@@ -88,20 +97,21 @@ fn by_status(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
     by_status
 }
 
-fn refusal(status: u16, codes: &[Code], schemas: &mut Schemas) -> Value {
+fn refusal(codes: &[Code], schemas: &mut Schemas) -> Value {
     let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
     let lines: Vec<_> = codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.title())).collect();
-    let headers = match status {
-        429 | 503 => headers(&[Header::RequestId, Header::RetryAfter]),
-        _ => headers(&[Header::RequestId]),
-    };
+    let retry_after = codes.iter().any(|code| says_when_to_try_again(*code)).then_some(Header::RetryAfter);
     json!({
         "description": lines.join("\n"),
-        "headers": headers,
+        "headers": headers([Header::RequestId].into_iter().chain(retry_after)),
         "content": {
             "application/problem+json": {
                 "schema": { "allOf": [schemas.problem(), { "properties": { "code": { "enum": names } } }] },
             },
         },
     })
+}
+
+fn says_when_to_try_again(code: Code) -> bool {
+    matches!(code, Code::RateLimited | Code::TryAgain | Code::IdempotencyInFlight)
 }

@@ -6,11 +6,11 @@ fn fake_document() -> Value {
     document_of(slice::from_ref(&fakes::sound()))
 }
 
-fn problem(status: &str, codes: &[Code]) -> Value {
+fn problem(codes: &[Code]) -> Value {
     let lines: Vec<_> = codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.title())).collect();
     let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
     let mut headers = json!({ "Request-Id": { "$ref": "#/components/headers/Request-Id" } });
-    if ["429", "503"].contains(&status) {
+    if codes.iter().any(|code| [Code::RateLimited, Code::TryAgain, Code::IdempotencyInFlight].contains(code)) {
         headers["Retry-After"] = json!({ "$ref": "#/components/headers/Retry-After" });
     }
     json!({
@@ -81,18 +81,18 @@ fn an_operation_of_members_with_a_body() {
                 },
                 "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Thing" } } },
             },
-            "400": problem("400", &[Code::MalformedJson, Code::TenantRequired]),
-            "401": problem("401", &[Code::Unauthenticated]),
-            "403": problem("403", &[Code::Forbidden]),
-            "404": problem("404", &[Code::NotFound]),
-            "412": problem("412", &[Code::VersionStale]),
-            "413": problem("413", &[Code::BodyTooLarge]),
-            "415": problem("415", &[Code::MediaType]),
-            "422": problem("422", &[Code::ValidationFailed]),
-            "428": problem("428", &[Code::IfMatchRequired]),
-            "429": problem("429", &[Code::RateLimited]),
-            "500": problem("500", &[Code::Internal]),
-            "503": problem("503", &[Code::TryAgain]),
+            "400": problem(&[Code::MalformedJson, Code::TenantRequired]),
+            "401": problem(&[Code::Unauthenticated]),
+            "403": problem(&[Code::Forbidden]),
+            "404": problem(&[Code::NotFound]),
+            "412": problem(&[Code::VersionStale]),
+            "413": problem(&[Code::BodyTooLarge]),
+            "415": problem(&[Code::MediaType]),
+            "422": problem(&[Code::ValidationFailed]),
+            "428": problem(&[Code::IfMatchRequired]),
+            "429": problem(&[Code::RateLimited]),
+            "500": problem(&[Code::Internal]),
+            "503": problem(&[Code::TryAgain]),
         },
     });
     assert_eq!(fake_document()["paths"]["/v1/things/{thing}"]["patch"], expected);
@@ -120,13 +120,32 @@ fn an_operation_of_anybody_with_a_query() {
                 "description": "Done; there is nothing to say.",
                 "headers": { "Request-Id": { "$ref": "#/components/headers/Request-Id" } },
             },
-            "413": problem("413", &[Code::BodyTooLarge]),
-            "422": problem("422", &[Code::ValidationFailed]),
-            "500": problem("500", &[Code::Internal]),
-            "503": problem("503", &[Code::TryAgain]),
+            "413": problem(&[Code::BodyTooLarge]),
+            "422": problem(&[Code::ValidationFailed]),
+            "500": problem(&[Code::Internal]),
+            "503": problem(&[Code::TryAgain]),
         },
     });
     assert_eq!(fake_document()["paths"]["/v1/things"]["get"], expected);
+}
+
+#[test]
+fn an_operation_by_key_says_what_a_repeat_gets() {
+    let document = document_of(&fakes::sound_and(Function::route::<fakes::MakeThing>()));
+    let operation = &document["paths"]["/v1/things"]["post"];
+    let parameters = operation["parameters"].as_array().unwrap();
+    let names: Vec<_> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["X-Tenant-Id", "Idempotency-Key"]);
+    assert_eq!((&parameters[1]["in"], &parameters[1]["required"]), (&json!("header"), &json!(false)));
+
+    let responses = &operation["responses"];
+    let headers_of = |status: &str| {
+        responses[status]["headers"].as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(headers_of("201"), ["Idempotency-Replayed", "Request-Id"].into());
+    assert_eq!(headers_of("409"), ["Request-Id", "Retry-After"].into());
+    assert_eq!(responses["409"], problem(&[Code::IdempotencyInFlight]));
+    assert_eq!(responses["422"], problem(&[Code::ValidationFailed, Code::IdempotencyMismatch]));
 }
 
 #[test]
