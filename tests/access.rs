@@ -67,20 +67,6 @@ pub(crate) async fn use_everything(world: &World) {
     world.stack().invoke("reconcile-checklists", json!({})).await.unwrap();
 }
 
-/// Grace, who has invited somebody and is no admin for that time, tries out what she may do.
-async fn rehearse_and_review(world: &World, ada: &Person, grace: &Person) {
-    world.invite(grace, "vic@acme.example", "viewer").await;
-    let path = format!("/v1/members/{}", grace.id);
-    for change in [json!({ "role": "operator" }), json!({ "test_user": true })] {
-        world.patch(&path, change).by(ada).send().await.expect_status(200);
-    }
-    world.post("/v1/access-rehearsals", json!({})).by(grace).send().await.expect_status(201);
-    for path in [&format!("{path}/access"), "/v1/access-review", "/v1/audit"] {
-        world.get(path).by(ada).send().await.expect_status(200);
-    }
-    world.patch(&path, json!({ "role": "admin" })).by(ada).send().await.expect_status(200);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn no_function_may_do_more_to_the_table_than_it_does() {
     let world = World::in_process().await;
@@ -105,4 +91,18 @@ async fn no_function_may_do_more_to_the_table_than_it_does() {
     use_everything(&world).await;
     let used: BTreeSet<_> = world.observed().into_iter().flat_map(|observation| observation.tally.used).collect();
     assert!(of_callers.is_subset(&used), "establishing a caller never does: {:?}", of_callers.difference(&used));
+}
+
+/// Grace, who has invited somebody and is no admin for that time, tries out what she may do.
+async fn rehearse_and_review(world: &World, ada: &Person, grace: &Person) {
+    world.invite(grace, "vic@acme.example", "viewer").await;
+    let path = format!("/v1/members/{}", grace.id);
+    for change in [json!({ "role": "operator" }), json!({ "test_user": true })] {
+        world.patch(&path, change).by(ada).send().await.expect_status(200);
+    }
+    world.post("/v1/access-rehearsals", json!({})).by(grace).send().await.expect_status(201);
+    for path in [&format!("{path}/access"), "/v1/access-review", "/v1/audit"] {
+        world.get(path).by(ada).send().await.expect_status(200);
+    }
+    world.patch(&path, json!({ "role": "admin" })).by(ada).send().await.expect_status(200);
 }

@@ -2,6 +2,7 @@
 
 use crate::world::{Answer, Person, RequestTo, World};
 use common::auth::caller::Auth;
+use common::function::Http;
 use domain::role::Role;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -205,6 +206,53 @@ async fn an_admin_is_told_operation_by_operation_what_a_member_may_do_and_why() 
     }
 }
 
+/// A request that is refused as not valid, but only once its caller was let in.
+fn misspelt<'w>(world: &'w World, http: &Http) -> RequestTo<'w> {
+    let nobody =
+        |segment| if str::starts_with(segment, '{') { "usr_00000000000000000000000000000001" } else { segment };
+    let path: Vec<_> = http.path.split('/').map(nobody).collect();
+    let (method, path) = (http.method.as_str(), path.join("/"));
+    if !http.method.has_body() {
+        return RequestTo::new(world, method, &format!("{path}?no_such_field=1"));
+    }
+    let mut body = (http.example)();
+    body["no_such_field"] = json!(1);
+    RequestTo::new(world, method, &path).json(body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_admin_is_told_of_somebodys_access_is_what_they_are_answered() {
+    let world = World::start().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let mut people = vec![ada.clone()];
+    for (email, role) in
+        [("olga@acme.example", "operator"), ("vic@acme.example", "viewer"), ("dora@acme.example", "admin")]
+    {
+        people.push(world.bring_in(&ada, email, role).await);
+    }
+    change(&world, &ada, people.last().unwrap(), json!({ "disabled": true })).await;
+    world.settled().await;
+    let kept = world.everything_kept().await;
+    for person in &people {
+        let path = format!("/v1/members/{}/access", person.id);
+        let told = world.get(&path).by(&ada).send().await.expect_status(200).body;
+        let routes = functions::all().filter_map(|function| function.http());
+        for (told, http) in told["operations"].as_array().unwrap().iter().zip(routes) {
+            assert_eq!((&told["method"], &told["path"]), (&json!(http.method.as_str()), &json!(http.path)));
+            let Auth::Member(permission) = http.auth else {
+                assert_eq!((&told["allowed"], &told["permission"]), (&json!(true), &Value::Null), "{told}");
+                continue;
+            };
+            let answer = misspelt(&world, http).by(person).send().await;
+            let was_let_in = json!(answer.body["code"] == "validation_failed");
+            let expected = (&was_let_in, &json!(permission.as_str()));
+            assert_eq!((&told["allowed"], &told["permission"]), expected, "{}: {told}, {}", person.email, answer.text);
+        }
+    }
+    world.settled().await;
+    assert_eq!(world.everything_kept().await, kept);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_elses_member_is_explained_to_nobody_here() {
     let world = World::start().await;
@@ -298,8 +346,8 @@ async fn an_open_invitation_that_no_admin_answers_for_is_found_with_the_role_it_
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
     world.bring_in(&ada, "hedy@acme.example", "admin").await;
     let grace = world.bring_in(&ada, "grace@acme.example", "admin").await;
-    let hedys_team = ["p1@acme.example", "p2@acme.example", "p3@acme.example", "p4@acme.example"];
-    for email in hedys_team {
+    let team = ["p1@acme.example", "p2@acme.example", "p3@acme.example", "p4@acme.example"];
+    for email in team {
         world.bring_in(&ada, email, "operator").await;
     }
     let invite = world.invite(&grace, "vic@acme.example", "admin").await;
