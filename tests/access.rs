@@ -44,6 +44,7 @@ pub(crate) async fn use_everything(world: &World) {
     {
         world.get(path).token(&ada.access_token).send().await.expect_status(200);
     }
+    rehearse_and_review(world, &ada, &grace).await;
     world.patch("/v1/me", json!({ "display_name": "Ada" })).by(&ada).send().await.expect_status(200);
     let signed_in =
         world.post("/v1/sessions", json!({ "email": ada.email, "password": PASSWORD })).send().await.expect_status(201);
@@ -172,4 +173,23 @@ async fn no_function_may_do_more_to_the_table_than_it_does() {
     use_everything(&world).await;
     let used: BTreeSet<_> = world.observed().into_iter().flat_map(|observation| observation.tally.used).collect();
     assert!(of_callers.is_subset(&used), "establishing a caller never does: {:?}", of_callers.difference(&used));
+}
+
+/// Grace, who has invited somebody and is no admin for that time, tries out what she may do.
+async fn rehearse_and_review(world: &World, ada: &Person, grace: &Person) {
+    world.invite(grace, "vic@acme.example", "viewer").await;
+    let path = format!("/v1/members/{}", grace.id);
+    for change in [json!({ "role": "operator" }), json!({ "test_user": true })] {
+        world.patch(&path, change).by(ada).send().await.expect_status(200);
+    }
+    for _ in ["the first time", "once more"] {
+        let rehearse = world.post("/v1/access-rehearsals", json!({})).by(grace).header("idempotency-key", "rehearsal");
+        rehearse.send().await.expect_status(201);
+    }
+    let not_hers = world.post("/v1/access-rehearsals", json!({})).by(ada).header("idempotency-key", "rehearsal");
+    not_hers.send().await.expect_problem(403, "not_test_user");
+    for path in [&format!("{path}/access"), "/v1/access-review", "/v1/audit"] {
+        world.get(path).by(ada).send().await.expect_status(200);
+    }
+    world.patch(&path, json!({ "role": "admin" })).by(ada).send().await.expect_status(200);
 }

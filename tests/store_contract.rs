@@ -5,6 +5,7 @@ use common::app::App;
 use common::clock::Clock;
 use common::error::{Code, Problem};
 use common::keys::{self, Kind, Whose};
+use common::paging::{self, Limit};
 use common::store::{Access, Change, Guard, Order, Store, was_refused_with};
 use domain::Timestamp;
 use domain::billing::Billing;
@@ -12,6 +13,7 @@ use domain::id::{InviteId, TenantId, UserId};
 use domain::invite::OpenInvite;
 use domain::role::Role;
 use domain::tenant::{Counters, Mark};
+use serde_json::json;
 use uuid::Uuid;
 
 const EVERYTHING: &[Access] = &[
@@ -180,4 +182,48 @@ async fn a_range_is_read_page_by_page_in_either_order_and_holds_one_tenant() {
     assert_eq!((seconds(&second), second.next), (vec![300], None));
     let newest = store.query(keys::open_invites(tenant(1)), Order::Descending, 1, None).await.unwrap();
     assert_eq!(seconds(&newest), [300]);
+}
+
+fn open(n: u128, role: Role) -> OpenInvite {
+    let expires_at = Timestamp::from_second(i64::try_from(n).unwrap()).unwrap();
+    let (invite, invited_by) = (InviteId::from_uuid(Uuid::from_u128(n)), UserId::from_uuid(Uuid::nil()));
+    OpenInvite { tenant: tenant(1), invite, expires_at, role, invited_by }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filtered_page_is_filled_from_five_hundred_items_at_most_and_its_cursor_skips_none_and_repeats_none() {
+    let (_world, store) = store(EVERYTHING).await;
+    // Of 1201 every fifth of the first 100 is an admin's, and the very last.
+    let role = |n| if n == 1200 || (n < 100 && n % 5 == 0) { Role::Admin } else { Role::Viewer };
+    for some in (0..1201).collect::<Vec<_>>().chunks(100) {
+        let transaction =
+            some.iter().fold(store.transaction(), |transaction, n| transaction.create(&open(*n, role(*n)), refusal()));
+        transaction.commit().await.unwrap();
+    }
+    let wanted: Vec<u128> = (0..1201).filter(|n| role(*n) == Role::Admin).collect();
+    for (order, limit) in [Order::Ascending, Order::Descending].into_iter().flat_map(|order| [(order, 3), (order, 25)])
+    {
+        let mut expected = wanted.clone();
+        if order == Order::Descending {
+            expected.reverse();
+        }
+        let (mut found, mut cursor, mut empty_pages) = (Vec::new(), None::<String>, 0);
+        loop {
+            let before = store.meter().tally().calls;
+            let is_wanted = |open: &OpenInvite| open.role == Role::Admin;
+            let per_page: Limit = serde_json::from_value(json!(limit.to_string())).unwrap();
+            let range = keys::open_invites(tenant(1));
+            let page = paging::page_of_matching(&store, range, order, per_page, cursor.as_deref(), is_wanted);
+            let (rows, next) = page.await.unwrap();
+            assert!(rows.len() <= limit && store.meter().tally().calls - before <= 6, "{} rows", rows.len());
+            empty_pages += usize::from(rows.is_empty());
+            found.extend(rows.iter().map(|open| open.invite.uuid().as_u128()));
+            cursor = next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{order:?}, {limit} at a time");
+        assert!(empty_pages > 0, "a thousand in between match nothing, and no page looks at more than five hundred");
+    }
 }

@@ -43,7 +43,9 @@ impl Cast {
         match function.name {
             "confirm-page" | "accept-page" | "get-openapi" => Ok(request),
             "get-me" | "list-my-tenants" | "get-tenant" | "list-invites" | "list-members" | "get-checklist"
-            | "get-billing" => request.by(&self.admin),
+            | "get-billing" | "get-access-review" | "list-audit" => request.by(&self.admin),
+            "get-member-access" => request.parameter("user", &self.member.id).by(&self.admin),
+            "create-access-rehearsal" => self.rehearse_access(scene, request).await,
             "create-sign-up" => request.json(&company(&scene.address())),
             "confirm-sign-up" => confirm_sign_up(scene, request).await,
             "create-session" => request.json(&self.sign_in()),
@@ -102,6 +104,12 @@ impl Cast {
         let member = rows.iter().find(|row| row["user"]["id"] == self.member.id).ok_or("the member is gone")?;
         let role = if member["role"] == "admin" { "viewer" } else { "admin" };
         request.parameter("user", &self.member.id).by(&self.admin)?.json(&json!({ "role": role }))
+    }
+
+    async fn rehearse_access(&self, scene: &Scene, request: Request) -> Result<Request> {
+        let mark = Request::to("update-member")?.parameter("user", &self.member.id).by(&self.admin)?;
+        scene.send(&mark.json(&json!({ "test_user": true }))?).await?;
+        request.by(&self.member)?.json(&json!({}))
     }
 
     async fn update_billing(&self, scene: &Scene, request: Request) -> Result<Request> {

@@ -232,6 +232,12 @@ pub struct Range<T> {
     kind: PhantomData<fn() -> T>,
 }
 
+impl<T> Clone for Range<T> {
+    fn clone(&self) -> Self {
+        Range { pk: self.pk.clone(), prefix: self.prefix.clone(), kind: PhantomData }
+    }
+}
+
 fn tenant_pk(tenant: TenantId) -> String {
     format!("TENANT#{tenant}")
 }

@@ -69,6 +69,16 @@ pub enum Finding {
     NotAsExpected,
 }
 
+impl Finding {
+    /// The name used in storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Finding::AsExpected => "as_expected",
+            Finding::NotAsExpected => "not_as_expected",
+        }
+    }
+}
+
 impl TestUser {
     /// When their access was confirmed, if it still is.
     pub fn access_confirmed_at(&self) -> Option<Timestamp> {

@@ -1,6 +1,6 @@
 //! The files that follow from the manifest, and how those in the workspace differ from them.
 
-use crate::{deployment, docs, openapi};
+use crate::{deployment, docs, openapi, operations};
 use functions::Area;
 use std::fmt;
 use std::fs;
@@ -43,6 +43,7 @@ impl Generated {
     pub fn from(areas: &[Area]) -> Generated {
         let mut files: Vec<File> = areas.iter().flat_map(binaries).collect();
         files.push(file("infra/openapi.json", openapi::render(&openapi::document_of(areas))));
+        files.push(file("functions/invite/src/operations.rs", operations::render(areas)));
         files.push(file("docs/table.md", docs::table()));
         files.push(file("docs/functions.md", docs::functions(areas)));
         files.extend(deployment::files(areas));

@@ -6,6 +6,7 @@ pub mod docs;
 pub mod generated;
 pub mod manifest_check;
 pub mod openapi;
+pub mod operations;
 pub mod signing_key;
 
 mod input;

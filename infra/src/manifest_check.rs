@@ -22,11 +22,9 @@ const MOST_FILTERS: usize = 5;
 const MOST_READERS: usize = 2;
 
 /// Kinds that no function reads, each with its reason.
-const READ_BY_NO_FUNCTION: [Kind; 2] = [
+const READ_BY_NO_FUNCTION: [Kind; 1] = [
     // A bucket is counted up where it is not full yet: the condition of its own write reads it.
     Kind::Limit,
-    // The log has to be whole from the first day; the route that shows it (`GET /v1/audit`) is not built yet.
-    Kind::Audit,
 ];
 
 /// Everything that is wrong with the manifest `areas`.

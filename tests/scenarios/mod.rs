@@ -1,5 +1,7 @@
 //! What people do with the product, by area.
 
+mod access;
+mod audit;
 mod billing;
 mod checklist;
 mod idempotency;

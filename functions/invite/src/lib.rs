@@ -4,10 +4,14 @@ use common::function::Function;
 
 pub mod accept_invite;
 pub mod accept_page;
+pub mod create_access_rehearsal;
 pub mod create_invites;
 pub mod decline_invite;
+pub mod get_access_review;
 pub mod get_invite;
+pub mod get_member_access;
 pub mod leave_tenant;
+pub mod list_audit;
 pub mod list_invites;
 pub mod list_members;
 pub mod mail_feedback;
@@ -19,6 +23,7 @@ pub mod send_mail;
 pub mod update_invite;
 pub mod update_member;
 
+mod access_finding;
 mod address;
 mod delivery_note;
 mod invite_end;
@@ -28,7 +33,12 @@ mod invite_relink;
 mod invite_view;
 mod member_view;
 mod membership_change;
+mod operation;
+mod operations;
 mod seats;
+
+#[cfg(test)]
+mod fakes;
 
 pub static FUNCTIONS: &[&Function] = &[
     &create_invites::FUNCTION,
@@ -45,6 +55,10 @@ pub static FUNCTIONS: &[&Function] = &[
     &update_member::FUNCTION,
     &remove_member::FUNCTION,
     &leave_tenant::FUNCTION,
+    &get_member_access::FUNCTION,
+    &create_access_rehearsal::FUNCTION,
+    &get_access_review::FUNCTION,
+    &list_audit::FUNCTION,
     &send_mail::FUNCTION,
     &mail_feedback::FUNCTION,
 ];

@@ -1,4 +1,4 @@
-//! `GET /v1/invites`: who was invited, and what became of it.
+//! `GET /v1/invites`: who was invited, and what became of it, newest first.
 
 use crate::invite_view::{self, InviteView};
 use common::auth::caller::{Auth, InTenant};
@@ -8,7 +8,7 @@ use common::keys::{self, Kind};
 use common::paging::{self, Limit, List};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
-use common::store::{Access, Stored};
+use common::store::{Access, Order, Stored};
 use domain::id::UserId;
 use domain::invite::{Invite, InviteStatus};
 use domain::role::Permission;
@@ -25,7 +25,7 @@ pub struct ListInvites;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// Only these. A page may then hold fewer rows than its limit although more follow.
+    /// Only these. A page may then hold fewer rows than its limit, or none, although more follow: `next_cursor` says so.
     #[serde(default)]
     status: Option<InviteStatus>,
     #[serde(default)]
@@ -36,7 +36,7 @@ pub struct Input {
 
 impl Route for ListInvites {
     const NAME: &'static str = "list-invites";
-    const SUMMARY: &'static str = "Who was invited, and what became of it.";
+    const SUMMARY: &'static str = "Who was invited, and what became of it, newest first.";
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/v1/invites";
     const AUTH: Auth = Auth::Member(Permission::ManageInvites);
@@ -52,9 +52,10 @@ impl Route for ListInvites {
 
     async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<List<InviteView>>> {
         let range = keys::invites(caller.tenant);
-        let (mut invites, next_cursor) =
-            paging::page_of(cx.store(), range, input.limit, input.cursor.as_deref()).await?;
-        invites.retain(|invite| input.status.is_none_or(|status| invite.status(cx.now()) == status));
+        let matches = |invite: &Invite| input.status.is_none_or(|status| invite.status(cx.now()) == status);
+        let cursor = input.cursor.as_deref();
+        let page = paging::page_of_matching(cx.store(), range, Order::Descending, input.limit, cursor, matches);
+        let (invites, next_cursor) = page.await?;
         let inviters = inviters_of(cx, &invites).await?;
         let show = |invite: &Stored<Invite>| invite_view::show(invite, inviters.get(&invite.invited_by), cx.now());
         Ok(List { data: invites.iter().map(show).collect(), next_cursor }.into())

@@ -1,0 +1,231 @@
+//! What an access review looks for: the rules alone, each from facts to what there is to say about them.
+
+use domain::Timestamp;
+use domain::email::Email;
+use domain::id::{InviteId, UserId};
+use domain::invite::{Invite, InviteStatus};
+use domain::member::Member;
+use domain::tenant::Counters;
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// How long somebody may take to come before it is worth a look.
+const LONG_ENOUGH_TO_COME: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// Who may do everything should be few: with more than this, no more than one in [`ONE_IN`].
+const ADMINS_OF_ANY_TEAM: u64 = 2;
+const ONE_IN: u64 = 3;
+/// The console page where people and invitations are looked after, relative to the console.
+const USERS: &str = "/users";
+
+/// Something about who may do what that somebody should look at.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AccessFinding {
+    code: FindingCode,
+    /// What was found, why it matters, and what to do about it.
+    detail: String,
+    /// The console page where that is done, relative to the console.
+    action: &'static str,
+    /// The member it is about, if they are in the workspace.
+    member: Option<UserId>,
+    /// The invitation it is about.
+    invite: Option<InviteId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingCode {
+    /// If the only admin is away, nobody can look after the workspace.
+    NoBackupAdmin,
+    /// More may do everything than should have to.
+    TooManyAdmins,
+    /// Somebody was invited days ago and has not come.
+    NeverSignedIn,
+    /// An invitation is open that nobody who may invite answers for.
+    InviterNotAdmin,
+}
+
+/// What there is to say about the admins that a workspace has.
+pub fn admins(counters: &Counters) -> Option<AccessFinding> {
+    let (admins, members) = (counters.admins, counters.members);
+    let (code, detail) = if admins < 2 {
+        let detail = "There is only one active admin: if they are away, nobody can look after people, settings and billing. Make \
+                      somebody else an admin, or invite one.";
+        (FindingCode::NoBackupAdmin, detail.to_owned())
+    } else if admins > ADMINS_OF_ANY_TEAM && admins * ONE_IN > members {
+        let detail = format!(
+            "{admins} of {members} active members are admins, more than one in three, and every admin may do everything. Give those \
+             who do not need that another role."
+        );
+        (FindingCode::TooManyAdmins, detail)
+    } else {
+        return None;
+    };
+    Some(AccessFinding { code, detail, action: USERS, member: None, invite: None })
+}
+
+/// Whether somebody has been invited for long and has not come.
+pub fn never_signed_in(invite: &Invite, now: Timestamp) -> Option<AccessFinding> {
+    let ago = now.duration_since(invite.created_at);
+    if ago < LONG_ENOUGH_TO_COME {
+        return None;
+    }
+    let what_now = match invite.status(now) {
+        InviteStatus::Pending => "Ask them whether the mail came, send it again, or revoke the invitation.",
+        InviteStatus::Expired => "The invitation has expired: if they should still come, invite them again.",
+        InviteStatus::Accepted | InviteStatus::Declined | InviteStatus::Revoked => return None,
+    };
+    let (email, role, days) = (&invite.email, invite.role.label(), ago.as_hours() / 24);
+    let detail = format!("{email} was invited as {role} {days} days ago and has never signed in. {what_now}");
+    Some(AccessFinding {
+        code: FindingCode::NeverSignedIn,
+        detail,
+        action: USERS,
+        member: None,
+        invite: Some(invite.id),
+    })
+}
+
+/// Whoever sent an invitation: their membership if they have one still, their address if they have an account still.
+#[derive(Debug, Clone, Copy)]
+pub struct Inviter<'a> {
+    pub member: Option<&'a Member>,
+    pub email: Option<&'a Email>,
+}
+
+/// Whether an invitation is open whose inviter may not invite any more.
+pub fn inviter_not_admin(invite: &Invite, inviter: Inviter<'_>, now: Timestamp) -> Option<AccessFinding> {
+    if invite.status(now) != InviteStatus::Pending {
+        return None;
+    }
+    let what_became = no_admin_because(inviter.member)?;
+    let who = inviter.email.map_or("Somebody", Email::as_str);
+    let (email, role) = (&invite.email, invite.role.label());
+    let detail = format!(
+        "{who} invited {email} as {role} and {what_became}, but the invitation is still open. Send it again in your own name, or \
+         revoke it."
+    );
+    Some(AccessFinding {
+        code: FindingCode::InviterNotAdmin,
+        detail,
+        action: USERS,
+        member: inviter.member.map(|member| member.user),
+        invite: Some(invite.id),
+    })
+}
+
+/// Why somebody is no active admin; nothing if they are one.
+fn no_admin_because(member: Option<&Member>) -> Option<String> {
+    match member {
+        None => Some("is not in the workspace any more".to_owned()),
+        Some(member) if member.is_active_admin() => None,
+        Some(member) if member.is_active() => Some(format!("is {} now", member.role.label())),
+        Some(_) => Some("is disabled now".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fakes::{invite, member};
+    use domain::invite::Outcome;
+    use domain::member::MemberStatus;
+    use domain::role::Role;
+    use domain::tenant::Mark;
+
+    fn found(admins_of: u64, members: u64) -> Option<FindingCode> {
+        let person = member(Role::Admin);
+        let counters = Counters::new(person.tenant, Mark { by: person.user, at: Timestamp::UNIX_EPOCH });
+        admins(&Counters { admins: admins_of, members, ..counters }).map(|finding| finding.code)
+    }
+
+    fn after_hours(hours: i64) -> Timestamp {
+        invite().created_at + SignedDuration::from_hours(hours)
+    }
+
+    #[test]
+    fn a_workspace_needs_a_second_admin() {
+        assert_eq!(found(1, 1), Some(FindingCode::NoBackupAdmin));
+        assert_eq!(found(1, 40), Some(FindingCode::NoBackupAdmin));
+        assert_eq!(found(2, 2), None);
+        assert_eq!(found(2, 40), None);
+    }
+
+    #[test]
+    fn more_than_two_admins_are_too_many_if_they_are_more_than_one_in_three() {
+        assert_eq!(found(3, 9), None);
+        assert_eq!(found(3, 8), Some(FindingCode::TooManyAdmins));
+        assert_eq!(found(4, 9), Some(FindingCode::TooManyAdmins));
+        assert_eq!(found(4, 12), None);
+        assert_eq!(found(3, 3), Some(FindingCode::TooManyAdmins));
+        let person = member(Role::Admin);
+        let counters = Counters::new(person.tenant, Mark { by: person.user, at: Timestamp::UNIX_EPOCH });
+        let finding = admins(&Counters { admins: 4, members: 9, ..counters }).unwrap();
+        assert!(finding.detail.starts_with("4 of 9 active members are admins"), "{}", finding.detail);
+        assert_eq!((finding.action, finding.member, finding.invite), ("/users", None, None));
+    }
+
+    #[test]
+    fn whoever_was_invited_three_days_ago_to_the_second_and_has_not_come_is_named_with_their_role() {
+        let three_days = after_hours(72);
+        assert_eq!(never_signed_in(&invite(), three_days - SignedDuration::from_secs(1)), None);
+        let expected = AccessFinding {
+            code: FindingCode::NeverSignedIn,
+            detail: "grace@acme.example was invited as Tenant Viewer 3 days ago and has never signed in. Ask them whether the mail came, \
+                     send it again, or revoke the invitation."
+                .to_owned(),
+            action: "/users",
+            member: None,
+            invite: Some(invite().id),
+        };
+        assert_eq!(never_signed_in(&invite(), three_days), Some(expected));
+    }
+
+    #[test]
+    fn an_invitation_that_expired_is_said_to_have_and_one_that_ended_otherwise_is_no_finding() {
+        let expired = never_signed_in(&invite(), after_hours(7 * 24)).unwrap();
+        assert!(expired.detail.contains("7 days ago") && expired.detail.contains("has expired"), "{}", expired.detail);
+        let by = invite().invited_by;
+        let at = after_hours(1);
+        for outcome in [Outcome::Accepted { by, at }, Outcome::Declined { at }, Outcome::Revoked { by, at }] {
+            let ended = Invite { outcome: Some(outcome), ..invite() };
+            assert_eq!(never_signed_in(&ended, after_hours(7 * 24)), None);
+            let gone = Inviter { member: None, email: None };
+            assert_eq!(inviter_not_admin(&ended, gone, after_hours(2)), None);
+        }
+    }
+
+    #[test]
+    fn an_open_invitation_whose_inviter_left_was_demoted_or_disabled_is_found_with_the_role_it_gives() {
+        let bob: Email = "bob@acme.example".parse().unwrap();
+        let demoted = member(Role::Operator);
+        let disabled = Member { status: MemberStatus::Disabled, ..member(Role::Admin) };
+        let cases = [
+            (
+                None,
+                "bob@acme.example invited grace@acme.example as Tenant Viewer and is not in the workspace any more,",
+            ),
+            (
+                Some(&demoted),
+                "bob@acme.example invited grace@acme.example as Tenant Viewer and is Tenant Operator now,",
+            ),
+            (Some(&disabled), "bob@acme.example invited grace@acme.example as Tenant Viewer and is disabled now,"),
+        ];
+        for (member, begins) in cases {
+            let finding = inviter_not_admin(&invite(), Inviter { member, email: Some(&bob) }, after_hours(1)).unwrap();
+            assert!(finding.detail.starts_with(begins), "{}", finding.detail);
+            let about = (finding.code, finding.member, finding.invite);
+            assert_eq!(about, (FindingCode::InviterNotAdmin, member.map(|member| member.user), Some(invite().id)));
+        }
+    }
+
+    #[test]
+    fn an_inviter_who_is_an_admin_or_an_invitation_that_nobody_can_come_by_is_no_finding() {
+        let admin = member(Role::Admin);
+        let inviter = Inviter { member: Some(&admin), email: None };
+        assert_eq!(inviter_not_admin(&invite(), inviter, after_hours(1)), None);
+        let gone = Inviter { member: None, email: None };
+        assert_eq!(inviter_not_admin(&invite(), gone, invite().expires_at), None);
+        assert!(inviter_not_admin(&invite(), gone, invite().expires_at - SignedDuration::from_secs(1)).is_some());
+    }
+}
