@@ -177,7 +177,7 @@ async fn no_function_may_do_more_to_the_table_than_it_does() {
 
 /// Grace, who has invited somebody and is no admin for that time, tries out what she may do.
 async fn rehearse_and_review(world: &World, ada: &Person, grace: &Person) {
-    world.invite(grace, "vic@acme.example", "viewer").await;
+    world.invite(grace, "of-grace@acme.example", "viewer").await;
     let path = format!("/v1/members/{}", grace.id);
     for change in [json!({ "role": "operator" }), json!({ "test_user": true })] {
         world.patch(&path, change).by(ada).send().await.expect_status(200);

@@ -7,13 +7,13 @@ use domain::role::Role;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// The operations that a membership decides and that the policy gives to `role`, and those that it does not.
+/// The operations that somebody signed in and of this role may do, and those that they may not.
 fn policy(role: Role) -> (Vec<&'static str>, Vec<&'static str>) {
-    let decided = functions::all().filter_map(|function| match function.http()?.auth {
-        Auth::Member(permission) => Some((function.name, permission)),
-        Auth::Nobody | Auth::Visitor | Auth::User => None,
+    let all = functions::all().filter_map(|function| Some((function.name, function.http()?.auth)));
+    let (allowed, refused): (Vec<_>, Vec<_>) = all.partition(|(_, auth)| match auth {
+        Auth::Member(permission) => role.may(*permission),
+        Auth::Nobody | Auth::Visitor | Auth::User => true,
     });
-    let (allowed, refused): (Vec<_>, Vec<_>) = decided.partition(|(_, permission)| role.may(*permission));
     let names = |some: Vec<(&'static str, _)>| some.into_iter().map(|(name, _)| name).collect();
     (names(allowed), names(refused))
 }

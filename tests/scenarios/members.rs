@@ -232,11 +232,11 @@ async fn a_workspace_has_one_test_user_at_most() {
     };
     assert!(test_users().await.is_empty());
     mark(&olga, true).await;
-    assert_eq!(test_users().await, [olga.id.clone()]);
+    assert_eq!(test_users().await, [&*olga.id]);
     mark(&vic, true).await;
-    assert_eq!(test_users().await, [vic.id.clone()]);
+    assert_eq!(test_users().await, [&*vic.id]);
     mark(&olga, false).await;
-    assert_eq!(test_users().await, [vic.id.clone()], "taking a mark from whoever has none changes nothing");
+    assert_eq!(test_users().await, [&*vic.id], "taking a mark from whoever has none changes nothing");
 
     let disabled = json!({ "disabled": true, "test_user": true });
     let refused = world.patch(&format!("/v1/members/{}", olga.id), disabled).by(&ada).send().await;

@@ -247,9 +247,15 @@ impl Answer {
     }
 }
 
+impl From<Answer> for Tried {
+    fn from(answer: Answer) -> Tried {
+        Tried::Done(Box::new(answer))
+    }
+}
+
 /// How one try went.
 enum Tried {
-    Done(Answer),
+    Done(Box<Answer>),
     /// What was read of the address does not hold any more.
     HolderChanged,
     NoSeat,
@@ -317,7 +323,7 @@ impl<'a> Desk<'a> {
         let mut holder = self.holders.holder(&wanted.email);
         for _ in 0..TRIES {
             match self.try_to_invite(wanted, holder).await? {
-                Tried::Done(answer) => return Ok(answer),
+                Tried::Done(answer) => return Ok(*answer),
                 Tried::HolderChanged => {
                     holder = address::holder_of(self.cx, self.caller.tenant, &wanted.email).await?;
                 }
@@ -330,20 +336,18 @@ impl<'a> Desk<'a> {
 
     async fn try_to_invite(&self, wanted: &Wanted, holder: Holder) -> Result<Tried> {
         if let Holder::Member = holder {
-            return Ok(Tried::Done(Answer::AlreadyMember));
+            return Ok(Answer::AlreadyMember.into());
         }
         let invite = self.compose(wanted)?;
         let written = self.transaction(&invite, holder)?.commit().await;
         let Err(problem) = written else {
-            return Ok(Tried::Done(Answer::Invited(self.show(&invite))));
+            return Ok(Answer::Invited(self.show(&invite)).into());
         };
         match problem.code {
-            TAKEN => Ok(self.pending(&wanted.email).await?.map_or(Tried::HolderChanged, Tried::Done)),
+            TAKEN => Ok(self.pending(&wanted.email).await?.map_or(Tried::HolderChanged, Tried::from)),
             CAME_IN => Ok(Tried::HolderChanged),
             Code::SeatsFull => Ok(Tried::NoSeat),
-            Code::RateLimited => {
-                Ok(Tried::Done(Answer::Limited { retry_after: problem.retry_after.unwrap_or_default() }))
-            }
+            Code::RateLimited => Ok(Answer::Limited { retry_after: problem.retry_after.unwrap_or_default() }.into()),
             _ => Err(problem),
         }
     }
