@@ -1,5 +1,6 @@
 //! What people do with the product, by area.
 
+mod attacks;
 mod billing;
 mod checklist;
 mod idempotency;
