@@ -12,6 +12,9 @@ use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tracing::Level;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::SubscriberBuilder;
+use tracing_subscriber::fmt::format::{Format, Json, JsonFields};
 
 /// Runs `function` until Lambda ends the process. A function without its configuration ends at once, saying what it lacks.
 pub fn main(function: &'static Function) -> ExitCode {
@@ -48,14 +51,20 @@ pub fn main(function: &'static Function) -> ExitCode {
     }
 }
 
-/// One JSON object a line, which CloudWatch takes apart. `AWS_LAMBDA_LOG_LEVEL` is what the function's logging is set to
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>); a filter language is not needed,
-/// and its regular expressions would be a twentieth of the binary.
+/// The log of a process.
+fn start_log() {
+    let level = config::process_environment("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse::<Level>().ok());
+    log(level).init();
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
+}
+
+/// What writes the log: one JSON object a line, which CloudWatch takes apart. `level` is what the function's logging is set to
+/// (`AWS_LAMBDA_LOG_LEVEL`, <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>); a filter
+/// language is not needed, and its regular expressions would be a twentieth of the binary.
 ///
 /// Nothing below INFO, whatever is asked for: there the crates we stand on write down requests and answers whole, with passwords and
 /// tokens in them. And nothing past this log: Lambda drops a line that has no level when it is set to WARN or ERROR.
-fn start_log() {
-    let level = config::process_environment("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse::<Level>().ok());
+pub fn log(level: Option<Level>) -> SubscriberBuilder<JsonFields, Format<Json>, LevelFilter> {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -63,8 +72,6 @@ fn start_log() {
         .with_current_span(false)
         .with_span_list(false)
         .with_max_level(level.unwrap_or(Level::INFO).min(Level::INFO))
-        .init();
-    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
 }
 
 /// What the environment says, and the private keys that it only names.

@@ -1,6 +1,7 @@
 //! What people do with the product, by area.
 
 mod access;
+mod attacks;
 mod audit;
 mod billing;
 mod checklist;

@@ -5,6 +5,7 @@ mod deployed;
 mod document;
 mod forward;
 mod held_table;
+mod logs;
 mod lossy_table;
 mod person;
 mod recorded_table;
@@ -12,6 +13,7 @@ mod request;
 
 pub use answer::Answer;
 pub use held_table::HeldTable;
+pub use logs::Logs;
 pub use lossy_table::LossyTable;
 pub use person::Person;
 pub use recorded_table::RecordedTable;
@@ -26,6 +28,7 @@ use document::Document;
 use futures::FutureExt;
 use jiff::SignedDuration;
 use local::{Options, Stack, TableFront, Target};
+use logs::Discretion;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -44,6 +47,7 @@ pub struct World {
     /// How far the functions' clock is ahead of the system's, in seconds.
     ahead: Arc<AtomicI64>,
     observed: Arc<Mutex<Vec<Observation>>>,
+    _discretion: Discretion,
 }
 
 /// Where the system runs.
@@ -134,8 +138,14 @@ impl World {
     }
 
     fn at(place: Place) -> World {
-        let http = reqwest::Client::new();
-        World { place, http, document: Document::current(), ahead: Arc::default(), observed: Arc::default() }
+        World {
+            place,
+            http: reqwest::Client::new(),
+            document: Document::current(),
+            ahead: Arc::default(),
+            observed: Arc::default(),
+            _discretion: Discretion::expected(),
+        }
     }
 
     /// The stack on this machine.

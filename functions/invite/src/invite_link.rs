@@ -32,6 +32,10 @@ pub async fn open(cx: &Cx, token: &str) -> Result<OpenLink> {
     if invite.jti != verified.jti {
         return Err(gone("A newer invitation was sent in place of this one. Use the link in the latest mail."));
     }
+    // Whose the address is was read by the token's word, so that has to be the invite's.
+    if invite.email != claims.email {
+        return Err(invalid());
+    }
     match invite.status(cx.now()) {
         InviteStatus::Pending => {
             Ok(OpenLink { invite: invite.item, tenant: tenant.item, owner: owner.map(|owner| owner.item) })
