@@ -5,6 +5,7 @@
 
 mod accept;
 mod invite;
+mod send_mail;
 
 use crate::world::{Death, HeldTable, Person, World};
 use aws_sdk_dynamodb::types::AttributeValue;
