@@ -5,6 +5,8 @@
 
 mod accept;
 mod invite;
+mod members;
+mod resend;
 mod send_mail;
 
 use crate::world::{Death, HeldTable, Person, World};
