@@ -144,6 +144,11 @@ impl Stack {
         self.environment.of_name(function_name)
     }
 
+    /// The variables that a function is told, deployed here or not: for a test that runs it by hand.
+    pub fn environment_of(&self, function: &Function) -> Vec<(String, String)> {
+        self.environment.of_function(function)
+    }
+
     /// Keys that sign and check every kind of token.
     pub fn token_keys(&self) -> Arc<TokenKeys> {
         self.token_keys.clone()

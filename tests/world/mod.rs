@@ -1,20 +1,24 @@
 //! A running stack, and what a browser and a person do with it.
 
 mod answer;
+mod books;
 mod deployed;
 mod document;
 mod forward;
 mod held_table;
 mod logs;
 mod lossy_table;
+mod mortal;
 mod person;
 mod recorded_table;
 mod request;
 
 pub use answer::Answer;
+pub use books::Books;
 pub use held_table::HeldTable;
 pub use logs::Logs;
 pub use lossy_table::LossyTable;
+pub use mortal::{Death, Mortal};
 pub use person::Person;
 pub use recorded_table::RecordedTable;
 pub use request::RequestTo;
@@ -187,7 +191,12 @@ impl World {
     }
 
     pub fn now(&self) -> jiff::Timestamp {
-        clock_ahead_by(self.ahead.clone()).now()
+        self.clock().now()
+    }
+
+    /// The clock that the functions go by.
+    pub fn clock(&self) -> Clock {
+        clock_ahead_by(self.ahead.clone())
     }
 
     /// What every request did to the table since this was last asked.
@@ -224,8 +233,11 @@ impl World {
 
     /// The token in the link of the newest mail to an address.
     pub async fn token_mailed_to(&self, email: &str) -> String {
-        let mails = self.mails_to(email).await;
-        let text = mails[0]["text"].as_str().unwrap();
+        World::token_in(self.mails_to(email).await[0]["text"].as_str().unwrap())
+    }
+
+    /// The token in the link of a mail with this text.
+    pub fn token_in(text: &str) -> String {
         let link = text.split_whitespace().find(|word| word.starts_with("http") && word.contains('#')).unwrap();
         link.split_once('#').unwrap().1.to_owned()
     }
@@ -240,8 +252,18 @@ impl World {
 
     /// Somebody signs up and becomes the admin of a workspace of their own.
     pub async fn sign_up(&self, email: &str, company: &str) -> Person {
+        self.ask_to_sign_up(email, company).await;
+        self.confirm_sign_up(email).await
+    }
+
+    /// Somebody asks for the mail by which they can sign up.
+    pub async fn ask_to_sign_up(&self, email: &str, company: &str) {
         let body = json!({ "email": email, "company_name": company, "time_zone": "Europe/Berlin" });
         self.post("/v1/sign-ups", body).send().await.expect_status(202);
+    }
+
+    /// They follow its link.
+    pub async fn confirm_sign_up(&self, email: &str) -> Person {
         let token = self.token_mailed_to(email).await;
         let name = email.split('@').next().unwrap();
         let body = json!({ "token": token, "display_name": name, "password": PASSWORD });

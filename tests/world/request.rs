@@ -1,6 +1,8 @@
 //! A request, built up and sent.
 
-use super::{Answer, Person, World};
+use super::{Answer, Death, Mortal, Person, World};
+use aws_local::http_event::{Found, Gateway, Request, RouteTable};
+use common::function::Function;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -65,5 +67,36 @@ impl<'w> RequestTo<'w> {
         let answer = Answer::read(request.send().await.unwrap()).await;
         self.world.document.check(self.method, &self.path, &answer);
         answer
+    }
+
+    /// Hands it to an instance of its own of the function that answers it, which ends at `death`. The answer, if there is one.
+    pub async fn dying(self, function: &str, death: Death) -> Option<Answer> {
+        let function = functions::all().find(|other| other.name == function).unwrap();
+        let event = self.event_for(function);
+        let answer = Mortal::new(self.world, function.name, death).await.serve(event).await?;
+        self.world.document.check(self.method, &self.path, &answer);
+        Some(answer)
+    }
+
+    /// What API Gateway makes of it.
+    fn event_for(&self, function: &Function) -> Value {
+        let method = self.method.parse().unwrap();
+        let mut routes = RouteTable::new();
+        routes.add(method, function.http().unwrap().path, ()).unwrap();
+        let method = self.method.parse().unwrap();
+        let Found::Match(found) = routes.find(&method, &self.path) else {
+            panic!("{} {} is not for {}", self.method, self.path, function.name)
+        };
+        let headers = self.headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        Gateway::at("api.callaro.example").to_event(&Request {
+            method: &method,
+            path: &self.path,
+            raw_query: "",
+            headers: &headers.collect(),
+            body: self.body.as_deref().unwrap_or_default(),
+            source_ip: IpAddr::from(self.from.unwrap_or(Ipv4Addr::LOCALHOST)),
+            route_key: found.route_key,
+            path_parameters: &found.params,
+        })
     }
 }
