@@ -18,7 +18,7 @@ pub struct About {
 }
 
 /// How often it is tried while the invite changes.
-const TRIES: usize = 3;
+const TRIES: usize = 8;
 
 /// Notes `delivery`, together with what `begin` has in its transaction. Where it is no news, only that is written.
 pub async fn note(
@@ -41,7 +41,12 @@ pub async fn note(
             outcome => return outcome,
         }
     }
-    Err(Problem::try_again())
+    match begin() {
+        // A mail that was sent and is not said to be would be sent again: that it was comes first, and what becomes of it the mail
+        // service tells the invite.
+        Some(transaction) => transaction.commit().await,
+        None => Err(Problem::try_again()),
+    }
 }
 
 fn is_news(invite: &Invite, mail: OutboxId, delivery: Delivery) -> bool {
