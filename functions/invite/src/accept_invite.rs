@@ -5,6 +5,7 @@
 
 use crate::invite_end::still_open;
 use crate::invite_link::{self, OpenLink};
+use crate::invite_relink::moved;
 use crate::seats;
 use common::auth::account::NewAccount;
 use common::auth::caller::{Auth, SignedIn, Visitor};
@@ -32,6 +33,9 @@ use serde_json::{Value, json};
 pub static FUNCTION: Function = Function::route::<AcceptInvite>();
 
 pub struct AcceptInvite;
+
+/// How often it is tried while somebody else changes the invite.
+const TRIES: usize = 3;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -99,22 +103,32 @@ impl Route for AcceptInvite {
     }
 
     async fn handle(cx: &Cx, caller: Visitor, input: Input) -> Result<Reply<Joined>> {
-        let link = invite_link::open(cx, &input.token).await?;
-        match (&link.owner, caller) {
-            (None, Visitor::Anonymous) => join_as_new_person(cx, link, input).await,
-            (Some(owner), Visitor::SignedIn(caller)) if owner.user == caller.user => join(cx, link, caller).await,
-            (Some(_), Visitor::Anonymous) => Err(sign_in_required()),
-            (_, Visitor::SignedIn(_)) => Err(email_mismatch()),
+        for _ in 0..TRIES {
+            match accept(cx, &caller, &input).await {
+                Err(problem) if problem.code == Code::VersionStale => {}
+                outcome => return outcome,
+            }
         }
+        Err(Problem::try_again())
     }
 }
 
-async fn join_as_new_person(cx: &Cx, link: OpenLink, input: Input) -> Result<Reply<Joined>> {
-    let password = input.password.ok_or_else(password_missing)?;
+async fn accept(cx: &Cx, caller: &Visitor, input: &Input) -> Result<Reply<Joined>> {
+    let link = invite_link::open(cx, &input.token).await?;
+    match (&link.owner, caller) {
+        (None, Visitor::Anonymous) => join_as_new_person(cx, link, input).await,
+        (Some(owner), Visitor::SignedIn(caller)) if owner.user == caller.user => join(cx, link, *caller).await,
+        (Some(_), Visitor::Anonymous) => Err(sign_in_required()),
+        (_, Visitor::SignedIn(_)) => Err(email_mismatch()),
+    }
+}
+
+async fn join_as_new_person(cx: &Cx, link: OpenLink, input: &Input) -> Result<Reply<Joined>> {
+    let password = input.password.as_ref().ok_or_else(password_missing)?;
     let OpenLink { invite, tenant, .. } = link;
     password.require_strong(&own_words(&invite.email, input.display_name.as_ref(), &tenant.company_name))?;
 
-    let account = NewAccount::new(cx, &invite.email, input.display_name, &password)?;
+    let account = NewAccount::new(cx, &invite.email, input.display_name.clone(), password)?;
     let attempt = || Ok(account.create_in(admit(cx, &invite, account.user.id)?, sign_in_required()));
     seats::commit(cx, invite.tenant, attempt).await.map_err(for_the_invited)?;
 
@@ -145,6 +159,8 @@ fn admit(cx: &Cx, invite: &Invite, user: UserId) -> Result<Transaction> {
         invited: Some(InvitedBy { user: invite.invited_by, invite: invite.id }),
     };
     let accepted = Change::new().set("outcome", Outcome::Accepted { by: user, at: now }).add("v", 1);
+    // Whoever changed its role was told that this is what the person gets.
+    let as_read = still_open(invite, now).and_equals("role", invite.role.as_str());
     // The invite's seat becomes the member's: there is none to take, but the workspace may have fewer by now.
     let has_seats = Guard::present().and_at_most_other("seats_taken", "seats");
     let audit = cx.audit(tenant, user, Action::InviteAccepted, invite.id)?.with("role", invite.role);
@@ -152,7 +168,7 @@ fn admit(cx: &Cx, invite: &Invite, user: UserId) -> Result<Transaction> {
         .store()
         .transaction()
         // While it is open the address's hold below can be of no other invite: it is given away only after that.
-        .update(keys::invite(tenant, invite.id), accepted, still_open(invite, now), invite_link::used())
+        .update(keys::invite(tenant, invite.id), accepted, as_read, moved())
         .create(&member, already_member())
         .update(keys::counters(tenant), counted(cx, invite, user), has_seats, seats::full())
         .delete(keys::invite_email(tenant, &invite.email), Guard::default(), Problem::try_again())

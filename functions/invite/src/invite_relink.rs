@@ -4,7 +4,6 @@
 use crate::address::{self, Holder};
 use crate::invite_end::is_its_own;
 use crate::invite_mail;
-use crate::invite_view::not_pending;
 use crate::seats;
 use common::auth::caller::InTenant;
 use common::error::{Code, Problem, Result};
@@ -45,13 +44,25 @@ impl Subject {
 pub async fn write(cx: &Cx, subject: &Subject, next: &Invite, audit: &Audit) -> Result<()> {
     let marker = keys::open_invite(&subject.invite.open_marker());
     let (seat, holder) = futures::try_join!(cx.store().get(marker), address::holder_of(cx, next.tenant, &next.email))?;
+    if let Holder::Member = holder {
+        require_unmoved(cx, &subject.invite).await?;
+    }
     let seat = match (seat, subject.invite.status(cx.now())) {
         (Some(_), _) => Seat::Held,
-        // Another clock, which is ahead, found that it had expired.
-        (None, InviteStatus::Pending) => return Err(not_pending(InviteStatus::Expired)),
+        // It ended since it was read, or another clock, which is ahead, found that it had expired.
+        (None, InviteStatus::Pending) => return Err(moved()),
         (None, _) => Seat::GivenBack,
     };
     seats::commit(cx, next.tenant, || transaction(cx, subject, next, audit, seat, holder)).await
+}
+
+/// Whoever is in by now may have come by this very invite: then that is what there is to say.
+async fn require_unmoved(cx: &Cx, before: &Stored<Invite>) -> Result<()> {
+    let now = cx.store().get_each(&[keys::invite(before.tenant, before.id)]).await?;
+    match now.first() {
+        Some(Some(now)) if now.version == before.version => Ok(()),
+        _ => Err(moved()),
+    }
 }
 
 /// Whether the invite still has its seat: one that expired may have lost it.
