@@ -143,6 +143,9 @@ async fn use_seats(world: &World, ada: &Person) {
     world.fill_seats(&ada.tenant).await;
     let path = format!("/v1/invites/{}/resend", old["id"].as_str().unwrap());
     world.post(&path, json!({})).by(&ada).send().await.expect_problem(409, "seats_full");
+    let path = path.trim_end_matches("/resend");
+    let corrected = world.patch(path, json!({ "email": "oldest@acme.example" })).by(&ada).send().await;
+    corrected.expect_problem(409, "seats_full");
     world.take_seats_away(&ada.tenant).await;
     let token = world.token_mailed_to("fresh@acme.example").await;
     let accept = world.post("/v1/invites/accept", json!({ "token": token, "password": PASSWORD }));

@@ -9,6 +9,7 @@
 //! | was answered | the same answer, byte for byte | 422 `idempotency_mismatch` |
 //! | is at work | 409 `idempotency_in_flight` | 422 `idempotency_mismatch` |
 //! | was lost | runs again, with the first one's mark | 422 `idempotency_mismatch` |
+//! | did only part of it now | runs again, with the first one's mark | 422 `idempotency_mismatch` |
 //! | was refused, and so wrote nothing | runs as if it were the first | runs as if it were the first |
 //!
 //! Only successes are kept. A refusal says that nothing was written, so its entry is deleted: a corrected request, or a later
@@ -24,7 +25,7 @@ use crate::auth::caller::Auth;
 use crate::error::{Code, Problem, Result};
 use crate::json::sorted;
 use crate::keys::{self, Kind};
-use crate::reply::header_value;
+use crate::reply::{Finality, header_value};
 use crate::route::{Cx, Method, Route};
 use crate::store::{Access, Guard, Stored, was_refused_with};
 use base64::Engine;
@@ -349,12 +350,14 @@ impl Run {
         self.entry.mark
     }
 
-    /// Remembers what became of it. Where that fails, the client is answered all the same: the work is done. The entry then
+    /// Remembers what became of it. An answer that is not final is not kept: the same request may run again at once, under this one's
+    /// mark, and goes on where this one stopped. Where that fails, the client is answered all the same: the work is done. The entry then
     /// stays as it is, and after the lease the same request runs again. That goes for an answer too that is larger than an item
     /// can be, 400 KB
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
     pub(crate) async fn end(self, cx: &Cx, outcome: Result<Response<Body>>) -> Result<Response<Body>> {
         let remembered = match &outcome {
+            Ok(response) if response.extensions().get() == Some(&Finality::Unfinished) => self.leave(cx).await,
             Ok(response) => self.keep(cx, KeptAnswer::of(response)?).await,
             Err(problem) if self.wrote_nothing(problem) => self.free(cx).await,
             Err(_) => Ok(()),
@@ -363,6 +366,11 @@ impl Run {
             tracing::warn!(tenant = %self.entry.request.tenant, %problem, "what became of a request was not noted");
         }
         outcome
+    }
+
+    async fn leave(&self, cx: &Cx) -> Result<()> {
+        let left = Entry { progress: Progress::AtWork { until: cx.now() }, ..self.entry.item.clone() };
+        cx.store().transaction().replace(&self.entry, &left, in_flight()).commit().await
     }
 
     async fn keep(&self, cx: &Cx, answer: KeptAnswer) -> Result<()> {

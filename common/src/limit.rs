@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// So many acts of strangers in a window of time.
+/// So many acts of somebody who is not signed in, in a window of time.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
     what: LimitedAct,
@@ -54,6 +54,10 @@ struct Most {
 pub const INVITE_MAILS: InviteMails = InviteMails { tenant: 300, member: 200, email: 10 };
 
 /// See [`INVITE_MAILS`].
+///
+/// The bucket of an address is everybody's: whoever uses it up, with mails to that address, keeps other tenants from inviting it until
+/// the hour ends. A bucket for each tenant would make ten mails an hour ten for each workspace that somebody cares to sign up for, and
+/// the person at the address is the one who cannot help it. So that is the price.
 #[derive(Debug, Clone, Copy)]
 pub struct InviteMails {
     pub tenant: u32,

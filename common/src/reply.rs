@@ -10,11 +10,20 @@ use serde::Serialize;
 pub struct Reply<T> {
     pub(crate) body: T,
     pub(crate) headers: Vec<(header::HeaderName, String)>,
+    pub(crate) finality: Finality,
+}
+
+/// Whether an answer is what the same request, sent again under its `Idempotency-Key`, is to get too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finality {
+    Final,
+    /// Part of what was asked for could not be done now: sent again, the request goes on.
+    Unfinished,
 }
 
 impl<T> From<T> for Reply<T> {
     fn from(body: T) -> Reply<T> {
-        Reply { body, headers: Vec::new() }
+        Reply { body, headers: Vec::new(), finality: Finality::Final }
     }
 }
 
@@ -27,6 +36,11 @@ impl<T> Reply<T> {
     /// Names the version of what is answered, for `If-Match`.
     pub fn etag(self, version: u64) -> Reply<T> {
         self.with(header::ETAG, format!("\"{version}\""))
+    }
+
+    /// Says that part of what was asked for could not be done now, and may be done by the same request later.
+    pub fn unfinished(self) -> Reply<T> {
+        Reply { finality: Finality::Unfinished, ..self }
     }
 
     pub fn cookie(self, cookie: String) -> Reply<T> {

@@ -286,6 +286,7 @@ async fn handle<R: Route>(cx: &Cx, caller: R::Caller, input: R::Input) -> Result
     for (name, value) in &reply.headers {
         response = response.header(name, header_value(value));
     }
+    let response = response.extension(reply.finality);
     response.body(body).map_err(Problem::internal)
 }
 

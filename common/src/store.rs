@@ -711,7 +711,7 @@ impl Transaction {
         self.add(Access::Replace(T::KIND), &pk, refusal, |table| put(table, encode(next, version)?, unchanged))
     }
 
-    /// Changes attributes in place, where `guard` holds. The version stays: counters are nobody's `ETag`.
+    /// Changes attributes in place, where `guard` holds. The version stays unless `change` adds to it: counters are nobody's `ETag`.
     pub fn update<T: Item>(self, key: Key<T>, change: Change, guard: Guard, refusal: Problem) -> Transaction {
         self.add(update_access(T::KIND, &key.pk), &key.pk, refusal, |table| {
             let mut expression = Expression::default();

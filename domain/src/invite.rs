@@ -66,6 +66,22 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    pub fn at(self) -> Timestamp {
+        match self {
+            Outcome::Accepted { at, .. } | Outcome::Declined { at } | Outcome::Revoked { at, .. } => at,
+        }
+    }
+
+    /// Who ended it, where somebody was signed in.
+    pub fn by(self) -> Option<UserId> {
+        match self {
+            Outcome::Accepted { by, .. } | Outcome::Revoked { by, .. } => Some(by),
+            Outcome::Declined { .. } => None,
+        }
+    }
+}
+
 /// Where an invite stands for whoever looks at it now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -168,6 +184,12 @@ impl Invite {
             expires_at: expiry(now, self.good_for_days),
             ..self.clone()
         }
+    }
+
+    /// When its present link was made.
+    pub fn link_made_at(&self) -> Timestamp {
+        let seconds = self.good_for_days * 24 * 60 * 60;
+        Timestamp::from_second(self.expires_at.as_second() - seconds).unwrap_or(self.created_at)
     }
 
     /// When it may be sent again: at once, or when the oldest of the last few is long enough ago.
@@ -317,6 +339,7 @@ mod tests {
         assert_eq!((again.jti, again.mail, again.invited_by), (link(9).jti, link(9).mail, user(9)));
         assert_eq!((again.expires_at, again.delivery), (expiry(at(1000), 2), Delivery::Queued));
         assert_eq!((again.id, again.role, again.created_at), (invite().id, Role::Viewer, at(0)));
+        assert_eq!((invite().link_made_at(), again.link_made_at()), (at(0), at(1000)));
     }
 
     #[test]

@@ -79,6 +79,16 @@ impl Finding {
     }
 }
 
+impl MemberStatus {
+    /// As it is kept and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            MemberStatus::Active => "active",
+            MemberStatus::Disabled => "disabled",
+        }
+    }
+}
+
 impl TestUser {
     /// When their access was confirmed, if it still is.
     pub fn access_confirmed_at(&self) -> Option<Timestamp> {

@@ -358,3 +358,71 @@ async fn where_the_workspace_has_fewer_seats_by_now_an_accepted_invite_stays_pen
     world.fill_seats(&ada.tenant).await;
     accept(&world, &token).await.expect_status(201);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bounced_invite_that_has_expired_is_corrected_too_and_takes_a_seat_again() {
+    let world = World::in_process().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let invite = world.invite(&ada, "bounce@simulator.amazonses.com", "viewer").await;
+    world.settled().await;
+    world.pass(SignedDuration::from_hours(8 * 24));
+    let ada = world.sign_in(&ada).await;
+    resend(&world, &ada, &invite).await.expect_problem(409, "invite_undeliverable");
+    let refused = world.patch(&path(&invite), json!({ "role": "admin" })).by(&ada).send().await;
+    refused.expect_problem(409, "invite_not_pending");
+    let body = json!({ "email": "grace@acme.example", "role": "operator" });
+    let corrected = world.patch(&path(&invite), body).by(&ada).send().await.expect_status(200).body;
+    assert_eq!((&corrected["status"], &corrected["email"]), (&json!("pending"), &json!("grace@acme.example")));
+    let token = world.token_mailed_to("grace@acme.example").await;
+    assert_eq!(accept(&world, &token).await.expect_status(201).body["role"], "operator");
+    assert_eq!(held(&world, &ada.tenant).await.0, "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_under_a_key_that_met_a_limit_goes_on_when_it_is_sent_again() {
+    let world = World::in_process().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    world.fill_seats(&ada.tenant).await;
+    world.add_seats(&ada.tenant, 1).await;
+    let invite_two = async || {
+        let rows = json!([{ "email": "grace@acme.example" }, { "email": "vic@acme.example" }]);
+        let request = world.post("/v1/invites", json!({ "invites": rows })).by(&ada).header("idempotency-key", "two");
+        request.send().await.expect_status(200)
+    };
+    let row = |answer: &Answer, n: usize| answer.body["results"][n].clone();
+    let first = invite_two().await;
+    assert_eq!((&row(&first, 0)["status"], &row(&first, 1)["status"]), (&json!("invited"), &json!("limit")));
+    world.add_seats(&ada.tenant, 1).await;
+    let second = invite_two().await;
+    assert_eq!((&row(&second, 0)["status"], &row(&second, 1)["status"]), (&json!("invited"), &json!("invited")));
+    assert_eq!(row(&second, 0)["invite"]["id"], row(&first, 0)["invite"]["id"]);
+    assert!(!second.has_header("idempotency-replayed"));
+    assert!(invite_two().await.has_header("idempotency-replayed"));
+    for email in ["grace@acme.example", "vic@acme.example"] {
+        assert_eq!(world.mails_to(email).await.len(), 1, "{email}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_removed_while_they_invite_invites_nobody_more_and_the_receipt_has_all_they_did() {
+    let world = World::start().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let eve = world.bring_in(&ada, "eve@acme.example", "admin").await;
+    let rows: Vec<_> = (0..50).map(|n| json!({ "email": format!("p{n}@acme.example") })).collect();
+    let inviting = world.post("/v1/invites", json!({ "invites": rows })).by(&eve).send();
+    let removing = async {
+        // Once the first of them is there, the others are on their way.
+        let open = async || world.get("/v1/invites?status=pending").by(&ada).send().await.expect_status(200).body;
+        while open().await["data"].as_array().unwrap().is_empty() {}
+        world.delete(&format!("/v1/members/{}", eve.id)).by(&ada).send().await.expect_status(200).body
+    };
+    let (answer, receipt) = tokio::join!(inviting, removing);
+    let statuses = |status: &str| {
+        let rows = answer.body["results"].as_array().cloned().unwrap_or_default();
+        rows.into_iter().filter(|row| row["status"] == status).count()
+    };
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let (invited, refused) = (statuses("invited"), statuses("forbidden"));
+    assert_eq!((invited + refused, refused > 0), (50, true), "{invited} invited, {refused} refused");
+    assert_eq!(receipt["open_invites"].as_array().unwrap().len(), invited);
+}

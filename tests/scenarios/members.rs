@@ -235,6 +235,14 @@ async fn a_workspace_has_one_test_user_at_most() {
     assert_eq!(test_users().await, [&*olga.id]);
     mark(&vic, true).await;
     assert_eq!(test_users().await, [&*vic.id]);
+    let lines = world.get(&format!("/v1/audit?target={}", olga.id)).by(&ada).send().await.expect_status(200).body;
+    let actions: Vec<_> =
+        lines["data"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
+    assert_eq!(
+        actions,
+        ["test_user.unmarked", "test_user.marked"],
+        "whoever loses the mark to somebody else is told of too"
+    );
     mark(&olga, false).await;
     assert_eq!(test_users().await, [&*vic.id], "taking a mark from whoever has none changes nothing");
 

@@ -306,24 +306,26 @@ impl World {
 
     /// Leaves a workspace as many seats as are taken.
     pub async fn fill_seats(&self, tenant: &str) {
-        self.set_seats(tenant, "SET seats = seats_taken").await;
+        self.set_seats(tenant, "SET seats = seats_taken + :n", 0).await;
     }
 
     /// Leaves a workspace fewer seats than are taken, as a smaller plan would.
     pub async fn take_seats_away(&self, tenant: &str) {
-        self.set_seats(tenant, "SET seats = seats_taken - :one").await;
+        self.set_seats(tenant, "SET seats = seats_taken - :n", 1).await;
     }
 
-    async fn set_seats(&self, tenant: &str, expression: &str) {
+    /// Gives a workspace more seats, as a larger plan would.
+    pub async fn add_seats(&self, tenant: &str, more: u64) {
+        self.set_seats(tenant, "SET seats = seats + :n", more).await;
+    }
+
+    async fn set_seats(&self, tenant: &str, expression: &str, n: u64) {
         let update = self.dynamo().update_item().table_name(self.stack().table());
         let update = update
             .key("pk", AttributeValue::S(format!("TENANT#{tenant}")))
             .key("sk", AttributeValue::S("COUNTERS".to_owned()))
-            .update_expression(expression);
-        let update = match expression.contains(":one") {
-            true => update.expression_attribute_values(":one", AttributeValue::N("1".to_owned())),
-            false => update,
-        };
+            .update_expression(expression)
+            .expression_attribute_values(":n", AttributeValue::N(n.to_string()));
         update.send().await.unwrap();
     }
 

@@ -5,9 +5,9 @@ use crate::auth::token::AccessClaims;
 use crate::error::{Code, Problem, Result};
 use crate::keys::{self, Kind};
 use crate::route::Cx;
-use crate::store::{Access, Change, Guard, Stored};
+use crate::store::{Access, Change, Guard, Stored, Transaction};
 use domain::id::{SessionId, TenantId, UserId};
-use domain::member::Member;
+use domain::member::{Member, MemberStatus};
 use domain::role::Permission;
 use jiff::SignedDuration;
 use std::future::Future;
@@ -108,6 +108,19 @@ pub struct InTenant {
     pub user: UserId,
     pub tenant: TenantId,
     pub member: Stored<Member>,
+    /// What the route asked for.
+    permission: Permission,
+}
+
+impl InTenant {
+    /// Holds a transaction to it that the caller is still what this request was let in as: whoever was removed, disabled or given
+    /// another role meanwhile does nothing more with it. The transaction may not write the caller's own membership.
+    pub fn require_still(&self, transaction: Transaction) -> Transaction {
+        let as_let_in =
+            Guard::present().and_equals("role", self.member.role).and_equals("status", MemberStatus::Active.as_str());
+        let key = keys::member(self.tenant, self.user);
+        transaction.check(key, as_let_in, Problem::forbidden(self.permission))
+    }
 }
 
 impl Caller for Nobody {
@@ -156,7 +169,7 @@ impl Caller for InTenant {
         cx.set_user(claims.user);
         let member = admit(member, permission)?;
         cx.enter(tenant);
-        Ok(InTenant { user: claims.user, tenant, member })
+        Ok(InTenant { user: claims.user, tenant, member, permission })
     }
 
     /// Of requests side by side one writes: the others find that what they read has changed, and that is as good. A request
@@ -203,12 +216,20 @@ async fn member_of_named(cx: &Cx, claims: &AccessClaims, named: &str) -> Result<
     Ok((tenant, member))
 }
 
+/// To find the only one that is active among them.
+const MEMBERSHIPS_LOOKED_AT: u16 = 25;
+
 /// Whoever belongs to one tenant only need not name it.
 async fn member_of_only(cx: &Cx, claims: &AccessClaims) -> Result<Membership> {
     let session = cx.store().get(keys::session(claims.user, claims.session)).await?;
     live(cx, session.map(|session| session.item.expires_at))?;
-    let memberships = cx.store().query_index::<Member>(claims.user, 2).await?;
-    match memberships.as_slice() {
+    let memberships = cx.store().query_index::<Member>(claims.user, MEMBERSHIPS_LOOKED_AT).await?;
+    let active: Vec<_> = memberships.iter().filter(|membership| membership.is_active()).collect();
+    match active.as_slice() {
+        [] => Err(Problem::new(
+            Code::TenantRequired,
+            "You are in no workspace. Ask a Tenant Admin of yours to invite you, or to enable you again.",
+        )),
         [only] => Ok((only.tenant, cx.store().get(keys::member(only.tenant, claims.user)).await?)),
         _ => Err(Problem::new(
             Code::TenantRequired,

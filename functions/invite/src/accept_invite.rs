@@ -3,7 +3,7 @@
 //! A new person becomes a verified user and a member in one transaction; an existing one signs in first. However many try at
 //! once, the invite's own item lets one through.
 
-use crate::invite_end::still_open;
+use crate::invite_end::{is_its_own, still_open};
 use crate::invite_link::{self, OpenLink};
 use crate::invite_relink::moved;
 use crate::seats;
@@ -167,11 +167,10 @@ fn admit(cx: &Cx, invite: &Invite, user: UserId) -> Result<Transaction> {
     Ok(cx
         .store()
         .transaction()
-        // While it is open the address's hold below can be of no other invite: it is given away only after that.
         .update(keys::invite(tenant, invite.id), accepted, as_read, moved())
         .create(&member, already_member())
         .update(keys::counters(tenant), counted(cx, invite, user), has_seats, seats::full())
-        .delete(keys::invite_email(tenant, &invite.email), Guard::default(), Problem::try_again())
+        .delete(keys::invite_email(tenant, &invite.email), is_its_own(invite), moved())
         // Gone only where another clock found that the invite had expired, and gave its seat away.
         .delete(keys::open_invite(&invite.open_marker()), Guard::present(), invite_link::expired())
         .delete(keys::undelivered_invite(invite), Guard::default(), Problem::try_again())

@@ -43,6 +43,8 @@ pub enum FindingCode {
     NeverSignedIn,
     /// An invitation is open that nobody who may invite answers for.
     InviterNotAdmin,
+    /// An invitation is open whose mail did not arrive.
+    Undelivered,
 }
 
 /// What there is to say about the admins that a workspace has.
@@ -66,24 +68,34 @@ pub fn admins(counters: &Counters) -> Option<AccessFinding> {
 
 /// Whether somebody has been invited for long and has not come.
 pub fn never_signed_in(invite: &Invite, now: Timestamp) -> Option<AccessFinding> {
-    let ago = now.duration_since(invite.created_at);
-    if ago < LONG_ENOUGH_TO_COME {
+    let ago = now.duration_since(invite.link_made_at());
+    if ago < LONG_ENOUGH_TO_COME || invite.status(now) != InviteStatus::Pending {
         return None;
     }
-    let what_now = match invite.status(now) {
-        InviteStatus::Pending => "Ask them whether the mail came, send it again, or revoke the invitation.",
-        InviteStatus::Expired => "The invitation has expired: if they should still come, invite them again.",
-        InviteStatus::Accepted | InviteStatus::Declined | InviteStatus::Revoked => return None,
-    };
     let (email, role, days) = (&invite.email, invite.role.label(), ago.as_hours() / 24);
-    let detail = format!("{email} was invited as {role} {days} days ago and has never signed in. {what_now}");
-    Some(AccessFinding {
-        code: FindingCode::NeverSignedIn,
-        detail,
-        action: USERS,
-        member: None,
-        invite: Some(invite.id),
-    })
+    let detail = format!(
+        "{email} was invited as {role} {days} days ago and has never signed in. Ask them whether the mail came, send it again, or \
+         revoke the invitation."
+    );
+    Some(about_invite(FindingCode::NeverSignedIn, detail, invite))
+}
+
+/// Whether the mail of an open invitation did not arrive: then nobody will come by it.
+pub fn undelivered(invite: &Invite, now: Timestamp) -> Option<AccessFinding> {
+    if !invite.delivery.went_wrong() || invite.status(now) != InviteStatus::Pending {
+        return None;
+    }
+    let what_now = match invite.delivery.wants_another_address() {
+        true => "Correct the address, or revoke the invitation.",
+        false => "Send it again, or correct the address.",
+    };
+    let (email, role, delivery) = (&invite.email, invite.role.label(), invite.delivery);
+    let detail = format!("The mail that invites {email} as {role} did not arrive ({delivery}). {what_now}");
+    Some(about_invite(FindingCode::Undelivered, detail, invite))
+}
+
+fn about_invite(code: FindingCode, detail: String, invite: &Invite) -> AccessFinding {
+    AccessFinding { code, detail, action: USERS, member: None, invite: Some(invite.id) }
 }
 
 /// Whoever sent an invitation: their membership if they have one still, their address if they have an account still.
@@ -128,7 +140,7 @@ fn no_admin_because(member: Option<&Member>) -> Option<String> {
 mod tests {
     use super::*;
     use crate::fakes::{invite, member};
-    use domain::invite::Outcome;
+    use domain::invite::{Delivery, NewLink, Outcome};
     use domain::member::MemberStatus;
     use domain::role::Role;
     use domain::tenant::Mark;
@@ -182,17 +194,41 @@ mod tests {
     }
 
     #[test]
-    fn an_invitation_that_expired_is_said_to_have_and_one_that_ended_otherwise_is_no_finding() {
-        let expired = never_signed_in(&invite(), after_hours(7 * 24)).unwrap();
-        assert!(expired.detail.contains("7 days ago") && expired.detail.contains("has expired"), "{}", expired.detail);
+    fn an_invitation_that_nobody_can_come_by_any_more_is_no_finding() {
+        let bounced = Invite { delivery: Delivery::Bounced, ..invite() };
+        assert!(never_signed_in(&bounced, after_hours(7 * 24 - 1)).is_some());
+        assert_eq!(never_signed_in(&bounced, after_hours(7 * 24)), None);
+        assert_eq!(undelivered(&bounced, after_hours(7 * 24)), None);
         let by = invite().invited_by;
         let at = after_hours(1);
         for outcome in [Outcome::Accepted { by, at }, Outcome::Declined { at }, Outcome::Revoked { by, at }] {
             let ended = Invite { outcome: Some(outcome), ..invite() };
-            assert_eq!(never_signed_in(&ended, after_hours(7 * 24)), None);
+            assert_eq!(never_signed_in(&ended, after_hours(4 * 24)), None);
+            assert_eq!(undelivered(&Invite { delivery: Delivery::Bounced, ..ended.clone() }, after_hours(1)), None);
             let gone = Inviter { member: None, email: None };
             assert_eq!(inviter_not_admin(&ended, gone, after_hours(2)), None);
         }
+    }
+
+    #[test]
+    fn whoever_was_sent_the_invitation_again_has_another_three_days() {
+        let link = NewLink { by: invite().invited_by, jti: Default::default(), mail: invite().mail };
+        let again = invite().sent_again(link, after_hours(72));
+        assert_eq!(never_signed_in(&again, after_hours(143)), None);
+        assert!(never_signed_in(&again, after_hours(144)).is_some());
+    }
+
+    #[test]
+    fn an_invitation_whose_mail_did_not_arrive_is_found_at_once_with_what_to_do() {
+        let found =
+            |delivery| undelivered(&Invite { delivery, ..invite() }, after_hours(0)).map(|finding| finding.detail);
+        for delivery in [Delivery::Queued, Delivery::Sent, Delivery::Delivered] {
+            assert_eq!(found(delivery), None);
+        }
+        let corrected = "The mail that invites grace@acme.example as Tenant Viewer did not arrive (bounced). Correct the address, or revoke \
+                         the invitation.";
+        assert_eq!(found(Delivery::Bounced).as_deref(), Some(corrected));
+        assert!(found(Delivery::Failed).unwrap().ends_with("(failed). Send it again, or correct the address."));
     }
 
     #[test]

@@ -92,6 +92,8 @@ pub enum RowStatus {
     Invalid,
     /// No seat is left, or too many mails were sent.
     Limit,
+    /// The inviter may not invite any more.
+    Forbidden,
     TryAgain,
 }
 
@@ -141,9 +143,11 @@ impl Route for CreateInvites {
         let rows: Vec<_> = input.invites.iter().map(|row| (row, Wanted::parse(row))).collect();
         let addresses = distinct_addresses(rows.iter().filter_map(|(_, wanted)| wanted.as_ref().ok()));
         let desk = Desk::open(cx, &caller, input.note, days, &addresses).await?;
-        let answers = desk.invite_each(rows.iter().filter_map(|(_, wanted)| wanted.as_ref().ok())).await;
+        let answers = desk.invite_each(rows.iter().filter_map(|(_, wanted)| wanted.as_ref().ok())).await?;
         require_some_allowed(&rows, &answers)?;
-        Ok(Results { results: in_request_order(&rows, &answers) }.into())
+        let reply = Reply::from(Results { results: in_request_order(&rows, &answers) });
+        // Sent again under its key, the request goes on where this one was stopped.
+        Ok(if answers.values().any(Answer::may_change) { reply.unfinished() } else { reply })
     }
 }
 
@@ -209,12 +213,14 @@ fn in_request_order(rows: &[(&Row, Result<Wanted, String>)], answers: &HashMap<&
                     let result = RowResult::new(row, RowStatus::Limit, None, Some(invite_mail::TOO_MANY));
                     RowResult { retry_after: Some(*retry_after), ..result }
                 }
+                (Answer::NotAnyMore, _) => RowResult::new(row, RowStatus::Forbidden, None, Some(NOT_ANY_MORE)),
                 (Answer::NotNow, _) => RowResult::new(row, RowStatus::TryAgain, None, Some(NOT_NOW)),
             },
         })
         .collect()
 }
 
+const NOT_ANY_MORE: &str = "Your role was taken from you while this request ran, so this person was not invited.";
 const NOT_NOW: &str = "The service was busy, and this person was not invited. Send this row again in a moment.";
 
 impl RowResult {
@@ -230,6 +236,8 @@ enum Answer {
     AlreadyInvited(InviteView),
     AlreadyMember,
     NoSeat,
+    /// The inviter's role was taken from them while the request ran.
+    NotAnyMore,
     /// Too many mails were sent; in seconds, until when.
     Limited {
         retry_after: u64,
@@ -239,6 +247,14 @@ enum Answer {
 }
 
 impl Answer {
+    /// Whether the same row may be answered otherwise later, without anybody changing it.
+    fn may_change(&self) -> bool {
+        match self {
+            Answer::Invited(_) | Answer::AlreadyInvited(_) | Answer::AlreadyMember => false,
+            Answer::NoSeat | Answer::NotAnyMore | Answer::Limited { .. } | Answer::NotNow => true,
+        }
+    }
+
     fn limited_for(&self) -> Option<u64> {
         match self {
             Answer::Limited { retry_after } => Some(*retry_after),
@@ -294,24 +310,27 @@ impl<'a> Desk<'a> {
     }
 
     /// Invites each address once.
-    async fn invite_each<'w>(&self, wanted: impl Iterator<Item = &'w Wanted>) -> HashMap<&'w Email, Answer> {
+    async fn invite_each<'w>(&self, wanted: impl Iterator<Item = &'w Wanted>) -> Result<HashMap<&'w Email, Answer>> {
         let mut answers = HashMap::new();
         for wanted in wanted {
             if !answers.contains_key(&wanted.email) {
-                answers.insert(&wanted.email, self.invite(wanted).await);
+                answers.insert(&wanted.email, self.invite(wanted).await?);
             }
         }
-        answers
+        Ok(answers)
     }
 
-    /// Invites one address. What goes wrong with it is its own answer: other rows may have been written by then.
-    async fn invite(&self, wanted: &Wanted) -> Answer {
+    /// Invites one address. That it was not invited is its own answer: other rows may have been written by then. Where nobody knows
+    /// whether it was, there is no answer to give for it, nor for the request.
+    async fn invite(&self, wanted: &Wanted) -> Result<Answer> {
         match self.invite_or_look_again(wanted).await {
-            Ok(answer) => answer,
+            Err(problem) if problem.code == Code::Internal => Err(problem),
+            Err(problem) if problem.code == Code::Forbidden => Ok(Answer::NotAnyMore),
             Err(problem) => {
                 tracing::warn!(tenant = %self.caller.tenant, %problem, "a row of invites was not written");
-                Answer::NotNow
+                Ok(Answer::NotNow)
             }
+            answer => answer,
         }
     }
 
@@ -366,7 +385,7 @@ impl<'a> Desk<'a> {
             .create(&mail, Problem::try_again())
             .create(&audit, Problem::try_again());
         let transaction = address::require_outside(transaction, tenant, &invite.email, holder, came_in())?;
-        let transaction = seats::take(transaction, tenant);
+        let transaction = seats::take(self.caller.require_still(transaction), tenant);
         Ok(invite_mail::act(cx, invite, self.caller.user).take(transaction, invite_mail::TOO_MANY))
     }
 

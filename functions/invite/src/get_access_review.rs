@@ -1,7 +1,7 @@
 //! `GET /v1/access-review`: whether anybody has broader access than necessary, and whether those who should have access have it.
 //!
 //! Nothing that is read grows with the workspace: what is to be said of its admins is in its counters, and open invitations come a
-//! page at a time, by when they end.
+//! page at a time, by when they end. One that has expired opens nothing, and is not looked at.
 //!
 //! A *member* who never signed in cannot exist here: every way into a workspace, confirming a sign-up as well as accepting an
 //! invitation, is itself a signed-in act. Those who were given access and never came are therefore among the invited, and nowhere else.
@@ -14,7 +14,7 @@ use common::keys::{self, Kind};
 use common::paging::{self, Limit, List};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
-use common::store::{Access, Stored};
+use common::store::{Access, Order, Stored};
 use domain::id::UserId;
 use domain::invite::{Invite, OpenInvite};
 use domain::member::Member;
@@ -64,7 +64,9 @@ impl Route for GetAccessReview {
 
     async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<List<AccessFinding>>> {
         let cursor = input.cursor.as_deref();
-        let open = paging::page_of(cx.store(), keys::open_invites(caller.tenant), input.limit, cursor);
+        let (range, now) = (keys::open_invites(caller.tenant), cx.now());
+        let is_open = |open: &OpenInvite| open.expires_at > now;
+        let open = paging::page_of_matching(cx.store(), range, Order::Ascending, input.limit, cursor, is_open);
         let (of_admins, (open, next_cursor)) = futures::try_join!(of_admins(cx, &caller, cursor), open)?;
         let of_invites = of_invites(cx, &caller, &open).await?;
         Ok(List { data: of_admins.into_iter().chain(of_invites).collect(), next_cursor }.into())
@@ -116,6 +118,7 @@ impl Inviters {
         let email = self.users.get(&invite.invited_by).map(|user| &user.email);
         let never_came = access_finding::never_signed_in(invite, cx.now());
         let nobody_answers = access_finding::inviter_not_admin(invite, Inviter { member, email }, cx.now());
-        never_came.into_iter().chain(nobody_answers)
+        let went_wrong = access_finding::undelivered(invite, cx.now());
+        went_wrong.into_iter().chain(never_came).chain(nobody_answers)
     }
 }

@@ -52,7 +52,10 @@ pub async fn open(cx: &Cx, token: &str) -> Result<OpenLink> {
 /// A client that says which workspace it is in cannot be handed another one's invite.
 fn require_tenant(cx: &Cx, tenant: TenantId) -> Result<()> {
     match cx.header(TENANT_HEADER) {
-        Some(named) if named != tenant.to_string() => Err(invalid()),
+        Some(named) if named != tenant.to_string() => Err(Problem::new(
+            Code::InviteInvalid,
+            "This invitation is to another workspace than the one that X-Tenant-Id names. Send it without that header.",
+        )),
         _ => Ok(()),
     }
 }

@@ -41,7 +41,7 @@ impl Subject {
 }
 
 /// Writes `next`, the subject's invite with another link. Where the invite is not what was read any more: [`moved`].
-pub async fn write(cx: &Cx, subject: &Subject, next: &Invite, audit: &Audit) -> Result<()> {
+pub async fn write(cx: &Cx, caller: &InTenant, subject: &Subject, next: &Invite, audit: &Audit) -> Result<()> {
     let marker = keys::open_invite(&subject.invite.open_marker());
     let (seat, holder) = futures::try_join!(cx.store().get(marker), address::holder_of(cx, next.tenant, &next.email))?;
     if let Holder::Member = holder {
@@ -53,7 +53,8 @@ pub async fn write(cx: &Cx, subject: &Subject, next: &Invite, audit: &Audit) -> 
         (None, InviteStatus::Pending) => return Err(moved()),
         (None, _) => Seat::GivenBack,
     };
-    seats::commit(cx, next.tenant, || transaction(cx, subject, next, audit, seat, holder)).await
+    let attempt = || Ok(caller.require_still(transaction(cx, subject, next, audit, seat, holder)?));
+    seats::commit(cx, next.tenant, attempt).await
 }
 
 /// Whoever is in by now may have come by this very invite: then that is what there is to say.

@@ -44,7 +44,7 @@ impl Route for LeaveTenant {
         let test_user = cx.store().get(keys::test_user(caller.tenant)).await?;
         let change = MembershipChange {
             cx,
-            by: caller.user,
+            caller: &caller,
             before: &caller.member,
             after: None,
             test_user,

@@ -1,6 +1,7 @@
 //! A membership changes or ends, and everything that depends on it with it, in one transaction: the counters, the rule that a
 //! workspace keeps an admin, the one that its billing owner is an admin, the test user's confirmation, the audit lines.
 
+use common::auth::caller::InTenant;
 use common::error::{Code, Problem, Result};
 use common::keys;
 use common::route::Cx;
@@ -13,7 +14,7 @@ use domain::tenant::{AdminChange, AdminsChanged, CountersMove};
 pub struct MembershipChange<'a> {
     pub cx: &'a Cx,
     /// Who does it.
-    pub by: UserId,
+    pub caller: &'a InTenant,
     pub before: &'a Stored<Member>,
     /// Absent where the membership ends.
     pub after: Option<Member>,
@@ -35,7 +36,8 @@ pub enum Marking {
 
 impl MembershipChange<'_> {
     pub async fn commit(&self) -> Result<()> {
-        let transaction = self.write_member(self.cx.store().transaction());
+        let transaction = self.require_caller(self.cx.store().transaction());
+        let transaction = self.write_member(transaction);
         let transaction = self.write_test_user(self.move_counters(transaction));
         let audits = self.audits()?;
         audits
@@ -59,12 +61,20 @@ impl MembershipChange<'_> {
     }
 
     fn newly_marked(&self) -> TestUser {
-        let marked = domain::tenant::Mark { by: self.by, at: self.cx.now() };
+        let marked = domain::tenant::Mark { by: self.caller.user, at: self.cx.now() };
         TestUser { tenant: self.tenant(), user: self.before.user, marked, rehearsal: None }
     }
 
     fn tenant(&self) -> TenantId {
         self.before.tenant
+    }
+
+    /// Whoever changes their own membership is held to it by that.
+    fn require_caller(&self, transaction: Transaction) -> Transaction {
+        match self.caller.user == self.before.user {
+            true => transaction,
+            false => self.caller.require_still(transaction),
+        }
     }
 
     fn write_member(&self, transaction: Transaction) -> Transaction {
@@ -109,7 +119,7 @@ impl MembershipChange<'_> {
     }
 
     fn admins_changed(&self, change: AdminChange) -> AdminsChanged {
-        AdminsChanged { member: self.before.user, change, by: self.by, at: self.cx.now() }
+        AdminsChanged { member: self.before.user, change, by: self.caller.user, at: self.cx.now() }
     }
 
     fn write_test_user(&self, transaction: Transaction) -> Transaction {
@@ -132,12 +142,16 @@ impl MembershipChange<'_> {
         }
     }
 
+    fn audit(&self, action: Action, about: UserId) -> Result<Audit> {
+        self.cx.audit(self.tenant(), self.caller.user, action, about)
+    }
+
     /// A line for each thing that is different afterwards.
     fn audits(&self) -> Result<Vec<Audit>> {
         let mut audits = Vec::new();
-        let line = |action| self.cx.audit(self.tenant(), self.by, action, self.before.user);
+        let line = |action| self.audit(action, self.before.user);
         match &self.after {
-            None if self.by == self.before.user => audits.push(line(Action::MemberLeft)?),
+            None if self.caller.user == self.before.user => audits.push(line(Action::MemberLeft)?),
             None => audits.push(line(Action::MemberRemoved)?),
             Some(after) => {
                 if after.role != self.before.role {
@@ -151,11 +165,11 @@ impl MembershipChange<'_> {
                 }
             }
         }
-        let is_theirs = |test_user: Option<&TestUser>| test_user.is_some_and(|it| it.user == self.before.user);
-        match (is_theirs(self.test_user.as_deref()), is_theirs(self.test_user_after().as_ref())) {
-            (false, true) => audits.push(line(Action::TestUserMarked)?),
-            (true, false) => audits.push(line(Action::TestUserUnmarked)?),
-            _ => {}
+        let before = self.test_user.as_ref().map(|test_user| test_user.user);
+        let after = self.test_user_after().map(|test_user| test_user.user);
+        if before != after {
+            audits.extend(before.map(|user| self.audit(Action::TestUserUnmarked, user)).transpose()?);
+            audits.extend(after.map(|user| self.audit(Action::TestUserMarked, user)).transpose()?);
         }
         let ended = self.after.is_none();
         Ok(audits.into_iter().map(|audit| if ended { audit.with("role", self.before.role) } else { audit }).collect())

@@ -41,8 +41,9 @@ pub struct Receipt {
     revoked_permissions: Vec<&'static str>,
     /// Whether they were the workspace's test user. Then it has none now.
     was_test_user: bool,
-    /// Invitations they sent that are still open. They stay good: revoke those that should not be.
-    open_invites: Vec<OpenInviteOfTheirs>,
+    /// Invitations they sent that are still open. They stay good: revoke those that should not be. Null where they could not be
+    /// read: the access review names them too.
+    open_invites: Option<Vec<OpenInviteOfTheirs>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -66,6 +67,7 @@ impl Route for RemoveMember {
         Access::Query(Kind::OpenInvite),
         Access::BatchGet(Kind::Invite),
         Access::Delete(Kind::Member),
+        Access::Check(Kind::Member),
         Access::Update(Kind::Counters),
         Access::Check(Kind::Billing),
         Access::Delete(Kind::TestUser),
@@ -91,7 +93,7 @@ impl Route for RemoveMember {
         let was_test_user = test_user.as_ref().is_some_and(|test_user| test_user.user == user.id);
         let change = MembershipChange {
             cx,
-            by: caller.user,
+            caller: &caller,
             before: &member,
             after: None,
             test_user,
@@ -105,8 +107,7 @@ impl Route for RemoveMember {
             role: member.role,
             revoked_permissions: permissions_of(&member),
             was_test_user,
-            // Read afterwards: whatever they sent before their access ended is there now.
-            open_invites: open_invites_by(cx, caller.tenant, user.id).await?,
+            open_invites: open_invites_left_by(cx, caller.tenant, user.id).await,
         }
         .into())
     }
@@ -116,6 +117,17 @@ fn permissions_of(member: &Member) -> Vec<&'static str> {
     match member.is_active() {
         true => Permission::ALL.into_iter().filter(|it| member.role.may(*it)).map(Permission::as_str).collect(),
         false => Vec::new(),
+    }
+}
+
+/// Read once they are gone: since then they can send none. They are gone whether this can be read or not.
+async fn open_invites_left_by(cx: &Cx, tenant: TenantId, user: UserId) -> Option<Vec<OpenInviteOfTheirs>> {
+    match open_invites_by(cx, tenant, user).await {
+        Ok(open) => Some(open),
+        Err(problem) => {
+            tracing::warn!(%tenant, %problem, "the open invites of somebody who was removed were not read");
+            None
+        }
     }
 }
 

@@ -93,7 +93,7 @@ async fn resend(cx: &Cx, caller: &InTenant, invite: &str) -> Result<InviteView> 
     require_resendable(cx, &subject.invite)?;
     let next = subject.invite.sent_again(link, cx.now());
     let audit = cx.audit(caller.tenant, caller.user, Action::InviteResent, next.id)?.with("email", &next.email);
-    invite_relink::write(cx, &subject, &next, &audit).await?;
+    invite_relink::write(cx, caller, &subject, &next, &audit).await?;
     Ok(invite_view::show(&next, Some(&subject.sender), cx.now()))
 }
 

@@ -45,6 +45,7 @@ impl Route for RevokeInvite {
         Access::Delete(Kind::UndeliveredInvite),
         Access::Update(Kind::Counters),
         Access::Create(Kind::Audit),
+        Access::Check(Kind::Member),
     ];
     const REFUSES: &'static [Code] = &[Code::InviteNotPending];
     const SUCCESS: u16 = 204;
@@ -76,5 +77,6 @@ async fn revoke(cx: &Cx, caller: &InTenant, id: InviteId) -> Result<()> {
     }
     let outcome = Outcome::Revoked { by: caller.user, at: cx.now() };
     let audit = cx.audit(caller.tenant, caller.user, Action::InviteRevoked, id)?.with("email", &invite.email);
-    invite_end::transaction(cx, &invite, outcome, &audit, &moved()).commit().await
+    let transaction = invite_end::transaction(cx, &invite, outcome, &audit, &moved());
+    caller.require_still(transaction).commit().await
 }

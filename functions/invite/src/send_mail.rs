@@ -13,7 +13,7 @@ use common::mail::{self, Sent};
 use common::store::{Access, Stored};
 use common::trigger::{Event, Failures, Listen, Patience, Record, SendsMail, StreamTrigger, TriggerCx};
 use domain::id::OutboxId;
-use domain::invite::Delivery;
+use domain::invite::{Delivery, Invite, InviteStatus};
 use domain::outbox::{Message, NextStep, Outbox, Owner, SendState};
 use jiff::SignedDuration;
 
@@ -90,13 +90,14 @@ fn owner_of(record: &Record) -> Option<Owner> {
     }
 }
 
-/// A mail whose invite ended or got another mail meanwhile says what is not so any more: its link is dead.
+/// A mail whose invite ended, expired or got another mail meanwhile says what is not so any more: its link is dead.
 async fn is_out_of_date(cx: &TriggerCx, row: &Outbox) -> Result<bool> {
     let Message::Invite(about) = &row.message else {
         return Ok(false);
     };
     let invite = cx.store().get(keys::invite(about.tenant, about.invite)).await?;
-    Ok(invite.is_none_or(|invite| invite.mail != row.id || invite.outcome.is_some()))
+    let is_open = |invite: &Stored<Invite>| invite.status(cx.now()) == InviteStatus::Pending;
+    Ok(!invite.is_some_and(|invite| invite.mail == row.id && is_open(&invite)))
 }
 
 async fn send(cx: &TriggerCx, row: Stored<Outbox>) -> Result<()> {

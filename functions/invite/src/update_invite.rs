@@ -1,9 +1,10 @@
 //! `PATCH /v1/invites/{invite}`: corrects the address of an open invite, or changes the role it gives.
 //!
+//! The address of an expired invite can be corrected too: that sends it again, to the right person.
+//!
 //! A corrected address gets a mail with a new link, and the old link is dead: it went to somebody else. Another role does not:
 //! the link stays good and gives the new role.
 
-use crate::invite_end::still_open;
 use crate::invite_relink::{self, Subject, moved};
 use crate::invite_view::{self, InviteView, not_pending};
 use common::auth::caller::{Auth, InTenant};
@@ -18,6 +19,7 @@ use domain::audit::{Action, Audit};
 use domain::email::Email;
 use domain::invite::{Invite, InviteStatus};
 use domain::role::{Permission, Role};
+use domain::user::User;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -56,6 +58,8 @@ impl Route for UpdateInvite {
         Access::BatchGet(Kind::Member),
         Access::Get(Kind::User),
         Access::Get(Kind::OpenInvite),
+        Access::Query(Kind::OpenInvite),
+        Access::Update(Kind::Counters),
         Access::Update(Kind::Invite),
         Access::Create(Kind::InviteEmail),
         Access::Delete(Kind::InviteEmail),
@@ -69,7 +73,7 @@ impl Route for UpdateInvite {
         Access::Check(Kind::EmailOwner),
         Access::Check(Kind::Member),
     ];
-    const REFUSES: &'static [Code] = &[Code::InviteNotPending, Code::Conflict, Code::RateLimited];
+    const REFUSES: &'static [Code] = &[Code::InviteNotPending, Code::Conflict, Code::SeatsFull, Code::RateLimited];
     type Caller = InTenant;
     type Input = Input;
     type Output = InviteView;
@@ -93,35 +97,42 @@ async fn update(cx: &Cx, caller: &InTenant, input: &Input) -> Result<InviteView>
     let subject = Subject::read(cx, caller, &input.invite).await?;
     match subject.invite.status(cx.now()) {
         InviteStatus::Pending => {}
+        InviteStatus::Expired if input.email.is_some() => {}
         ended => return Err(not_pending(ended)),
     }
     let role = input.role.unwrap_or(subject.invite.role);
     match input.email.as_ref().filter(|email| **email != subject.invite.email) {
-        Some(email) => readdress(cx, &subject, email, role).await,
-        None if role != subject.invite.role => change_role(cx, &subject, role).await,
-        None => show(cx, &subject.invite).await,
+        Some(email) => readdress(cx, caller, &subject, email, role).await,
+        None if role != subject.invite.role => change_role(cx, caller, &subject, role).await,
+        None => Ok(invite_view::show(&subject.invite, inviter_of(cx, &subject.invite).await?.as_ref(), cx.now())),
     }
 }
 
-async fn readdress(cx: &Cx, subject: &Subject, email: &Email, role: Role) -> Result<InviteView> {
+async fn readdress(cx: &Cx, caller: &InTenant, subject: &Subject, email: &Email, role: Role) -> Result<InviteView> {
     let next = Invite { role, ..subject.invite.readdressed(email.clone(), subject.new_link(cx)?, cx.now()) };
     let audit = audit(cx, subject, &next)?.with("email", email).with("email_before", &subject.invite.email);
-    invite_relink::write(cx, subject, &next, &audit).await?;
+    invite_relink::write(cx, caller, subject, &next, &audit).await?;
     Ok(invite_view::show(&next, Some(&subject.sender), cx.now()))
 }
 
-async fn change_role(cx: &Cx, subject: &Subject, role: Role) -> Result<InviteView> {
+async fn change_role(cx: &Cx, caller: &InTenant, subject: &Subject, role: Role) -> Result<InviteView> {
     let before = &subject.invite;
+    if before.status(cx.now()) != InviteStatus::Pending {
+        return Err(not_pending(InviteStatus::Expired));
+    }
+    // Read beforehand: once it is written, nothing may fail any more.
+    let inviter = inviter_of(cx, before).await?;
     let next = Invite { role, ..before.item.clone() };
     let change = Change::new().set("role", role).add("v", 1);
-    cx.store()
+    let as_read = Guard::unchanged(before).and_lacks("outcome").and_after("expires_at", cx.now());
+    let transaction = cx
+        .store()
         .transaction()
-        .update(keys::invite(next.tenant, next.id), change, still_open(before, cx.now()), moved())
+        .update(keys::invite(next.tenant, next.id), change, as_read, moved())
         .create_if(&next.open_marker(), Guard::present(), moved())
-        .create(&audit(cx, subject, &next)?, Problem::try_again())
-        .commit()
-        .await?;
-    show(cx, &next).await
+        .create(&audit(cx, subject, &next)?, Problem::try_again());
+    caller.require_still(transaction).commit().await?;
+    Ok(invite_view::show(&next, inviter.as_ref(), cx.now()))
 }
 
 fn audit(cx: &Cx, subject: &Subject, next: &Invite) -> Result<Audit> {
@@ -132,7 +143,6 @@ fn audit(cx: &Cx, subject: &Subject, next: &Invite) -> Result<Audit> {
     })
 }
 
-async fn show(cx: &Cx, invite: &Invite) -> Result<InviteView> {
-    let inviter = cx.store().get(keys::user(invite.invited_by)).await?;
-    Ok(invite_view::show(invite, inviter.as_deref(), cx.now()))
+async fn inviter_of(cx: &Cx, invite: &Invite) -> Result<Option<User>> {
+    Ok(cx.store().get(keys::user(invite.invited_by)).await?.map(|inviter| inviter.item))
 }

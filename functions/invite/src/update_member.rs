@@ -80,7 +80,7 @@ impl Route for UpdateMember {
         let after = input.applied_to(&member);
         let marking = input.marking(&after)?;
         let change =
-            MembershipChange { cx, by: caller.user, before: &member, after: Some(after.clone()), test_user, marking };
+            MembershipChange { cx, caller: &caller, before: &member, after: Some(after.clone()), test_user, marking };
         let test_user_after = change.test_user_after();
         if after != member.item || test_user_after.as_ref() != change.test_user.as_deref() {
             change.commit().await?;
