@@ -84,3 +84,17 @@ async fn every_setting_that_is_not_valid_is_named_with_what_is_wrong() {
     }
     assert_eq!(world.everything_kept().await, kept);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_settings_say_how_many_seats_there_are_and_how_many_are_taken() {
+    let world = World::start().await;
+    let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
+    let olga = world.bring_in(&ada, "olga@acme.example", "operator").await;
+    world.invite(&ada, "grace@acme.example", "viewer").await;
+    let seats = async || world.get("/v1/tenant").by(&ada).send().await.expect_status(200).body["seats"].clone();
+    assert_eq!(seats().await, json!({ "taken": 3, "total": 500 }));
+    world.delete(&format!("/v1/members/{}", olga.id)).by(&ada).send().await.expect_status(200);
+    assert_eq!(seats().await, json!({ "taken": 2, "total": 500 }));
+    let changed = world.change("/v1/tenant", &ada, json!({ "country": "DE" })).await.expect_status(200);
+    assert_eq!(changed.body["seats"], json!({ "taken": 2, "total": 500 }));
+}

@@ -105,8 +105,17 @@ async fn save(cx: &Cx, caller: &InTenant, billing: Stored<Billing>, next: Billin
     let transaction = transaction.create(&audit, Problem::try_again());
     let transaction = require_admin(transaction, caller, next.owner, billing.owner, "/billing_owner");
     let transaction = require_admin(transaction, caller, next.backup, billing.backup, "/backup_owner");
-    transaction.commit().await?;
+    require_caller(transaction, caller, &billing, &next).commit().await?;
     Ok(Stored { item: next, version: billing.version + 1 })
+}
+
+/// Whoever names themselves is held to being an admin by that: a transaction looks at an item once.
+fn require_caller(transaction: Transaction, caller: &InTenant, before: &Billing, next: &Billing) -> Transaction {
+    let named = [(next.owner, before.owner), (next.backup, before.backup)];
+    match named.iter().any(|(now, before)| now != before && *now == Some(caller.user)) {
+        true => transaction,
+        false => caller.require_still(transaction),
+    }
 }
 
 /// Whoever is newly named has to be an active admin at the moment of the write.

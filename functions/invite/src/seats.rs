@@ -66,7 +66,7 @@ fn freed_by_somebody_else() -> Problem {
     Problem::new(Code::Conflict, "the seat of an expired invite was given back at the same moment")
 }
 
-pub const FULL: &str = "The workspace has no seat left. Revoke invitations that are not needed, remove members who have left, or ask Callaro for more seats.";
+pub const FULL: &str = "The workspace has no seat left: GET /v1/tenant says how many there are. Revoke invitations that are not needed, remove members who have left, or ask Callaro for more seats.";
 
 pub fn full() -> Problem {
     Problem::new(Code::SeatsFull, FULL)

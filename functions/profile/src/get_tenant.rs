@@ -21,7 +21,7 @@ impl Route for GetTenant {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/v1/tenant";
     const AUTH: Auth = Auth::Member(Permission::ReadTenant);
-    const ACCESS: &'static [Access] = &[Access::Get(Kind::Tenant)];
+    const ACCESS: &'static [Access] = &[Access::BatchGet(Kind::Tenant), Access::BatchGet(Kind::Counters)];
     const REFUSES: &'static [Code] = &[];
     type Caller = InTenant;
     type Input = NoInput;
@@ -32,7 +32,10 @@ impl Route for GetTenant {
     }
 
     async fn handle(cx: &Cx, caller: InTenant, _: NoInput) -> Result<Reply<TenantSettings>> {
-        let tenant = cx.store().get(keys::tenant(caller.tenant)).await?.ok_or_else(Problem::not_found)?;
-        Ok(Reply::from(TenantSettings::from(&tenant)).etag(tenant.version))
+        let both = cx.store().get_all((keys::tenant(caller.tenant), keys::counters(caller.tenant))).await?;
+        let (Some(tenant), Some(counters)) = both else {
+            return Err(Problem::not_found());
+        };
+        Ok(Reply::from(TenantSettings::show(&tenant, &counters)).etag(tenant.version))
     }
 }

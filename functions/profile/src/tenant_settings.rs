@@ -4,7 +4,7 @@ use common::store::Stored;
 use domain::Timestamp;
 use domain::country::CountryCode;
 use domain::id::TenantId;
-use domain::tenant::{BusinessContact, Mark, Tenant};
+use domain::tenant::{BusinessContact, Counters, Mark, Tenant};
 use domain::text::{CompanyName, Label, Note};
 use domain::time_zone::TimeZoneName;
 use schemars::JsonSchema;
@@ -24,12 +24,22 @@ pub struct TenantSettings {
     default_time_zone_confirmation: Option<Mark>,
     /// Why this one.
     default_time_zone_reason: Option<Note>,
+    /// Not settings, but what they are for whoever wants to invite somebody. They are no part of the version.
+    seats: Seats,
     created_at: Timestamp,
     version: u64,
 }
 
-impl From<&Stored<Tenant>> for TenantSettings {
-    fn from(stored: &Stored<Tenant>) -> TenantSettings {
+/// How many seats there are, and how many are taken: by members, disabled ones too, and by invitations that are out.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Seats {
+    /// An invitation that has expired may count until somebody wants its seat.
+    taken: u64,
+    total: u64,
+}
+
+impl TenantSettings {
+    pub fn show(stored: &Stored<Tenant>, counters: &Counters) -> TenantSettings {
         let tenant = stored.item.clone();
         TenantSettings {
             id: tenant.id,
@@ -41,6 +51,7 @@ impl From<&Stored<Tenant>> for TenantSettings {
             default_time_zone_confirmed: tenant.default_time_zone_confirmed.is_some(),
             default_time_zone_confirmation: tenant.default_time_zone_confirmed,
             default_time_zone_reason: tenant.default_time_zone_reason,
+            seats: Seats { taken: counters.seats_taken, total: counters.seats },
             created_at: tenant.created.at,
             version: stored.version,
         }

@@ -57,8 +57,13 @@ impl Route for UpdateTenant {
     const METHOD: Method = Method::Patch;
     const PATH: &'static str = "/v1/tenant";
     const AUTH: Auth = Auth::Member(Permission::UpdateTenant);
-    const ACCESS: &'static [Access] =
-        &[Access::Get(Kind::Tenant), Access::Replace(Kind::Tenant), Access::Create(Kind::Audit)];
+    const ACCESS: &'static [Access] = &[
+        Access::BatchGet(Kind::Tenant),
+        Access::BatchGet(Kind::Counters),
+        Access::Replace(Kind::Tenant),
+        Access::Check(Kind::Member),
+        Access::Create(Kind::Audit),
+    ];
     const REFUSES: &'static [Code] = &[Code::IfMatchRequired, Code::VersionStale];
     type Caller = InTenant;
     type Input = Input;
@@ -79,13 +84,16 @@ impl Route for UpdateTenant {
     async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<TenantSettings>> {
         let version = cx.if_match()?;
         let change = input.change()?;
-        let tenant = cx.store().get(keys::tenant(caller.tenant)).await?.ok_or_else(Problem::not_found)?;
+        let both = cx.store().get_all((keys::tenant(caller.tenant), keys::counters(caller.tenant))).await?;
+        let (Some(tenant), Some(counters)) = both else {
+            return Err(Problem::not_found());
+        };
         if tenant.version != version {
             return Err(Problem::version_stale());
         }
         let next = tenant.changed(change, Mark { by: caller.user, at: cx.now() });
         let saved = save(cx, &caller, tenant, next).await?;
-        Ok(Reply::from(TenantSettings::from(&saved)).etag(saved.version))
+        Ok(Reply::from(TenantSettings::show(&saved, &counters)).etag(saved.version))
     }
 }
 
@@ -96,7 +104,8 @@ async fn save(cx: &Cx, caller: &InTenant, tenant: Stored<Tenant>, next: Tenant) 
     }
     let audit = cx.audit(caller.tenant, caller.user, Action::TenantUpdated, caller.tenant)?;
     let transaction = cx.store().transaction().replace(&tenant, &next, Problem::version_stale());
-    transaction.create(&audit, Problem::try_again()).commit().await?;
+    let transaction = transaction.create(&audit, Problem::try_again());
+    caller.require_still(transaction).commit().await?;
     Ok(Stored { item: next, version: tenant.version + 1 })
 }
 
