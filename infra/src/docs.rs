@@ -58,7 +58,9 @@ fn who(auth: Auth) -> String {
 
 /// In the order of [`Access`], the kinds of one verb together.
 fn access(function: &Function) -> String {
-    let access: Vec<_> = function.access().into_iter().map(parts).collect();
+    let mut access: Vec<_> = function.access().into_iter().map(parts).collect();
+    // In which of its partitions a kind is written is for the policies.
+    access.dedup();
     let clauses: Vec<_> = access.chunk_by(|(verb, _), (next, _)| verb == next).map(clause).collect();
     clauses.join("; ")
 }
