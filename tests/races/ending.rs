@@ -30,27 +30,40 @@ impl<'w> Trial<'w> {
         format!("/v1/invites/{}", links::id(&self.invite))
     }
 
-    /// As the page does it: it looks at the link first. In some trials it is looked at longer, so that each side wins some.
-    async fn accept(&self) -> Answer {
-        for _ in 0..self.number % 4 {
+    /// Looks at the link for a while, as the page does. Each side does so in other trials than the other, for none to always win.
+    async fn linger(&self, looks: usize) {
+        for _ in 0..looks {
             links::preview(self.world, &self.token).await;
         }
+    }
+
+    /// How often the side that does not accept looks before.
+    fn looks(&self) -> usize {
+        self.number % 5
+    }
+
+    async fn accept(&self) -> Answer {
+        self.linger(self.number % 4).await;
         links::accept(self.world, &self.person, &self.token).await
     }
 
     async fn revoke(&self) -> Answer {
+        self.linger(self.looks()).await;
         self.world.delete(&self.path()).by(&self.crew.admin).send().await
     }
 
     async fn decline(&self) -> Answer {
+        self.linger(self.looks()).await;
         self.world.post("/v1/invites/decline", json!({ "token": self.token })).send().await
     }
 
     async fn resend(&self) -> Answer {
+        self.linger(self.looks()).await;
         self.world.post(&format!("{}/resend", self.path()), json!({})).by(&self.crew.admin).send().await
     }
 
     async fn make_viewer(&self) -> Answer {
+        self.linger(self.looks()).await;
         self.world.patch(&self.path(), json!({ "role": "viewer" })).by(&self.crew.admin).send().await
     }
 
@@ -238,6 +251,10 @@ async fn whoever_finds_no_seat_left_comes_in_by_the_same_link_once_there_is_one(
         let other = world.invite(admin, &format!("o{number}@acme.example"), "viewer").await;
         leave_seats(&world, &admin.tenant, -1).await;
         let revoke = world.delete(&format!("/v1/invites/{}", links::id(&other))).by(admin).send();
+        let revoke = async {
+            trial.linger(trial.looks()).await;
+            revoke.await
+        };
         let (accept, revoke) = tokio::join!(trial.accept(), revoke);
         revoke.expect_status(204);
         let at_once = accept.status == 201;
