@@ -5,7 +5,7 @@
 
 use crate::invite_end::{is_its_own, still_open};
 use crate::invite_link::{self, OpenLink};
-use crate::invite_relink::moved;
+use crate::moved::{moved, until_unmoved};
 use crate::seats;
 use common::auth::account::NewAccount;
 use common::auth::caller::{Auth, SignedIn, Visitor};
@@ -33,9 +33,6 @@ use serde_json::{Value, json};
 pub static FUNCTION: Function = Function::route::<AcceptInvite>();
 
 pub struct AcceptInvite;
-
-/// How often it is tried while somebody else changes the invite.
-const TRIES: usize = 3;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -103,13 +100,7 @@ impl Route for AcceptInvite {
     }
 
     async fn handle(cx: &Cx, caller: Visitor, input: Input) -> Result<Reply<Joined>> {
-        for _ in 0..TRIES {
-            match accept(cx, &caller, &input).await {
-                Err(problem) if problem.code == Code::VersionStale => {}
-                outcome => return outcome,
-            }
-        }
-        Err(Problem::try_again())
+        until_unmoved(|| accept(cx, &caller, &input)).await
     }
 }
 

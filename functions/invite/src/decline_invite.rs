@@ -3,9 +3,9 @@
 
 use crate::invite_end;
 use crate::invite_link;
-use crate::invite_relink::moved;
+use crate::moved::{moved, until_unmoved};
 use common::auth::caller::{Auth, Nobody};
-use common::error::{Code, Problem, Result};
+use common::error::{Code, Result};
 use common::function::Function;
 use common::keys::Kind;
 use common::reply::{NoContent, Reply};
@@ -20,9 +20,6 @@ use serde_json::{Value, json};
 pub static FUNCTION: Function = Function::route::<DeclineInvite>();
 
 pub struct DeclineInvite;
-
-/// How often it is tried while somebody else changes the invite.
-const TRIES: usize = 3;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,13 +56,8 @@ impl Route for DeclineInvite {
     }
 
     async fn handle(cx: &Cx, _: Nobody, input: Input) -> Result<Reply<NoContent>> {
-        for _ in 0..TRIES {
-            match decline(cx, &input.token).await {
-                Err(problem) if problem.code == Code::VersionStale => {}
-                outcome => return outcome.map(|()| NoContent.into()),
-            }
-        }
-        Err(Problem::try_again())
+        until_unmoved(|| decline(cx, &input.token)).await?;
+        Ok(NoContent.into())
     }
 }
 

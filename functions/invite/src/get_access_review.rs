@@ -7,6 +7,7 @@
 //! invitation, is itself a signed-in act. Those who were given access and never came are therefore among the invited, and nowhere else.
 
 use crate::access_finding::{self, AccessFinding, Inviter};
+use crate::users;
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
@@ -107,9 +108,8 @@ async fn inviters_of(cx: &Cx, caller: &InTenant, open: &[Stored<OpenInvite>]) ->
     let members = cx.store().get_each(&wanted).await?.into_iter().flatten();
     let members: HashMap<_, _> = members.map(|member| (member.user, member.item)).collect();
     let no_admins = ids.iter().filter(|id| !members.get(id).is_some_and(Member::is_active_admin));
-    let wanted: Vec<_> = no_admins.map(|id| keys::user(*id)).collect();
-    let users = cx.store().get_each(&wanted).await?.into_iter().flatten();
-    Ok(Inviters { members, users: users.map(|user| (user.id, user.item)).collect() })
+    let users = users::by_id(cx, no_admins.copied()).await?;
+    Ok(Inviters { members, users })
 }
 
 impl Inviters {

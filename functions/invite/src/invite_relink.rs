@@ -4,6 +4,7 @@
 use crate::address::{self, Holder};
 use crate::invite_end::is_its_own;
 use crate::invite_mail;
+use crate::moved::moved;
 use crate::seats;
 use common::auth::caller::InTenant;
 use common::error::{Code, Problem, Result};
@@ -136,9 +137,4 @@ fn sent_before() -> Problem {
         Code::Conflict,
         "This request was carried out before, and the invitation was sent again since. Read it again.",
     )
-}
-
-/// The invite changed between reading and writing.
-pub fn moved() -> Problem {
-    Problem::new(Code::VersionStale, "The invitation was changed at the same moment.")
 }

@@ -33,9 +33,11 @@ mod invite_relink;
 mod invite_view;
 mod member_view;
 mod membership_change;
+mod moved;
 mod operation;
 mod operations;
 mod seats;
+mod users;
 
 #[cfg(test)]
 mod fakes;

@@ -1,5 +1,6 @@
 //! `GET /v1/audit`: who did what in the workspace, newest first.
 
+use crate::users;
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Result};
 use common::function::Function;
@@ -7,7 +8,7 @@ use common::keys::{self, Kind};
 use common::paging::{self, Limit, List};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
-use common::store::{Access, Order, Stored};
+use common::store::{Access, Order};
 use domain::Timestamp;
 use domain::audit::{Action, Actor, Audit};
 use domain::email::Email;
@@ -18,7 +19,7 @@ use domain::user::User;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 pub static FUNCTION: Function = Function::route::<ListAudit>();
 
@@ -93,7 +94,7 @@ impl Route for ListAudit {
         let matches = |audit: &Audit| input.matches(audit);
         let page = paging::page_of_matching(cx.store(), range, Order::Descending, input.limit, cursor, matches);
         let (audits, next_cursor) = page.await?;
-        let actors = actors_of(cx, &audits).await?;
+        let actors = users::by_id(cx, audits.iter().filter_map(|audit| user_of(audit.actor))).await?;
         let data = audits.into_iter().map(|audit| show(audit.item, &actors)).collect();
         Ok(List { data, next_cursor }.into())
     }
@@ -105,13 +106,6 @@ impl Input {
             && self.action.is_none_or(|action| audit.action == action)
             && self.target.as_ref().is_none_or(|target| audit.target == *target)
     }
-}
-
-async fn actors_of(cx: &Cx, audits: &[Stored<Audit>]) -> Result<HashMap<UserId, User>> {
-    let ids: BTreeSet<_> = audits.iter().filter_map(|audit| user_of(audit.actor)).collect();
-    let wanted: Vec<_> = ids.into_iter().map(keys::user).collect();
-    let users = cx.store().get_each(&wanted).await?;
-    Ok(users.into_iter().flatten().map(|user| (user.id, user.item)).collect())
 }
 
 fn user_of(actor: Actor) -> Option<UserId> {

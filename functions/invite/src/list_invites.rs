@@ -1,6 +1,7 @@
 //! `GET /v1/invites`: who was invited, and what became of it, newest first.
 
 use crate::invite_view::{self, InviteView};
+use crate::users;
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Result};
 use common::function::Function;
@@ -9,14 +10,11 @@ use common::paging::{self, Limit, List};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
 use common::store::{Access, Order, Stored};
-use domain::id::UserId;
 use domain::invite::{Invite, InviteStatus};
 use domain::role::Permission;
-use domain::user::User;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeSet, HashMap};
 
 pub static FUNCTION: Function = Function::route::<ListInvites>();
 
@@ -56,18 +54,8 @@ impl Route for ListInvites {
         let cursor = input.cursor.as_deref();
         let page = paging::page_of_matching(cx.store(), range, Order::Descending, input.limit, cursor, matches);
         let (invites, next_cursor) = page.await?;
-        let inviters = inviters_of(cx, &invites).await?;
+        let inviters = users::by_id(cx, invites.iter().map(|invite| invite.invited_by)).await?;
         let show = |invite: &Stored<Invite>| invite_view::show(invite, inviters.get(&invite.invited_by), cx.now());
         Ok(List { data: invites.iter().map(show).collect(), next_cursor }.into())
     }
-}
-
-async fn inviters_of(cx: &Cx, invites: &[Stored<Invite>]) -> Result<HashMap<UserId, User>> {
-    let ids: BTreeSet<_> = invites.iter().map(|invite| invite.invited_by).collect();
-    let wanted: Vec<_> = ids.into_iter().map(keys::user).collect();
-    if wanted.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let users = cx.store().get_each(&wanted).await?;
-    Ok(users.into_iter().flatten().map(|user| (user.id, user.item)).collect())
 }

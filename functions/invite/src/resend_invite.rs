@@ -6,6 +6,7 @@
 
 use crate::invite_relink::{self, Subject};
 use crate::invite_view::{self, InviteView, not_pending};
+use crate::moved::until_unmoved;
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
@@ -24,9 +25,6 @@ use serde_json::{Value, json};
 pub static FUNCTION: Function = Function::route::<ResendInvite>();
 
 pub struct ResendInvite;
-
-/// How often it is tried while somebody else changes the invite.
-const TRIES: usize = 3;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -73,13 +71,8 @@ impl Route for ResendInvite {
     }
 
     async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<InviteView>> {
-        for _ in 0..TRIES {
-            match resend(cx, &caller, &input.invite).await {
-                Err(problem) if problem.code == Code::VersionStale => {}
-                outcome => return outcome.map(Reply::from),
-            }
-        }
-        Err(Problem::try_again())
+        let invite = until_unmoved(|| resend(cx, &caller, &input.invite)).await?;
+        Ok(invite.into())
     }
 }
 

@@ -1,8 +1,8 @@
 //! `DELETE /v1/invites/{invite}`: takes an open invite back. Its link is dead at once, its address and its seat are free.
 
 use crate::invite_end;
-use crate::invite_relink::moved;
 use crate::invite_view::not_pending;
+use crate::moved::{moved, until_unmoved};
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
@@ -21,9 +21,6 @@ use serde_json::{Value, json};
 pub static FUNCTION: Function = Function::route::<RevokeInvite>();
 
 pub struct RevokeInvite;
-
-/// How often it is tried while somebody else changes the invite.
-const TRIES: usize = 3;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,13 +56,8 @@ impl Route for RevokeInvite {
 
     async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<NoContent>> {
         let id: InviteId = input.invite.parse().map_err(|_| Problem::not_found())?;
-        for _ in 0..TRIES {
-            match revoke(cx, &caller, id).await {
-                Err(problem) if problem.code == Code::VersionStale => {}
-                outcome => return outcome.map(|()| NoContent.into()),
-            }
-        }
-        Err(Problem::try_again())
+        until_unmoved(|| revoke(cx, &caller, id)).await?;
+        Ok(NoContent.into())
     }
 }
 

@@ -5,8 +5,9 @@
 //! A corrected address gets a mail with a new link, and the old link is dead: it went to somebody else. Another role does not:
 //! the link stays good and gives the new role.
 
-use crate::invite_relink::{self, Subject, moved};
+use crate::invite_relink::{self, Subject};
 use crate::invite_view::{self, InviteView, not_pending};
+use crate::moved::{moved, until_unmoved};
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
@@ -27,9 +28,6 @@ use serde_json::{Value, json};
 pub static FUNCTION: Function = Function::route::<UpdateInvite>();
 
 pub struct UpdateInvite;
-
-/// How often it is tried while somebody else changes the invite.
-const TRIES: usize = 3;
 
 /// What is absent stays.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -83,13 +81,8 @@ impl Route for UpdateInvite {
     }
 
     async fn handle(cx: &Cx, caller: InTenant, input: Input) -> Result<Reply<InviteView>> {
-        for _ in 0..TRIES {
-            match update(cx, &caller, &input).await {
-                Err(problem) if problem.code == Code::VersionStale => {}
-                outcome => return outcome.map(Reply::from),
-            }
-        }
-        Err(Problem::try_again())
+        let invite = until_unmoved(|| update(cx, &caller, &input)).await?;
+        Ok(invite.into())
     }
 }
 
