@@ -111,6 +111,7 @@ fn member(tenant: TenantId, inviter: UserId, now: Timestamp) -> Result<Member> {
         first_seen_at: now,
         last_seen_at: now,
         invited: Some(InvitedBy { user: inviter, invite: InviteId::from_uuid(new_id(now)?) }),
+        plans_owned: 0,
     })
 }
 

@@ -68,7 +68,7 @@ impl MailTags {
     pub fn of(row: &Outbox) -> Option<MailTags> {
         match &row.message {
             Message::Invite(about) => Some(MailTags { tenant: about.tenant, invite: about.invite, mail: row.id }),
-            Message::SignUp(_) | Message::AccountExists => None,
+            Message::SignUp(_) | Message::AccountExists | Message::ChecklistReopened(_) => None,
         }
     }
 

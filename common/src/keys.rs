@@ -12,12 +12,14 @@ use crate::limit::Source;
 use domain::Timestamp;
 use domain::audit::Audit;
 use domain::billing::Billing;
-use domain::checklist::Checklist;
+use domain::checklist::{Checklist, Choices};
+use domain::connect::{ApiKey, Integration, PhoneNumber};
 use domain::email::Email;
-use domain::id::{AuditId, InviteId, OutboxId, SessionId, TenantId, UserId};
+use domain::id::{ApiKeyId, AuditId, IntegrationId, InviteId, OutboxId, PhoneNumberId, SessionId, TenantId, UserId};
 use domain::invite::{Invite, InviteEmail, OpenInvite, UndeliveredInvite};
 use domain::member::{Member, TestUser};
 use domain::outbox::{Outbox, Owner};
+use domain::role::Role;
 use domain::tenant::{Counters, Tenant};
 use domain::user::{Credential, EmailOwner, Session, User};
 use serde::de::DeserializeOwned;
@@ -37,7 +39,11 @@ pub enum Kind {
     UndeliveredInvite,
     TestUser,
     Checklist,
+    ChecklistChoices,
     Billing,
+    Integration,
+    PhoneNumber,
+    ApiKey,
     Audit,
     Outbox,
     Limit,
@@ -89,7 +95,7 @@ impl Partition {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 22] = [
         Kind::Tenant,
         Kind::Counters,
         Kind::Member,
@@ -99,7 +105,11 @@ impl Kind {
         Kind::UndeliveredInvite,
         Kind::TestUser,
         Kind::Checklist,
+        Kind::ChecklistChoices,
         Kind::Billing,
+        Kind::Integration,
+        Kind::PhoneNumber,
+        Kind::ApiKey,
         Kind::Audit,
         Kind::Outbox,
         Kind::Limit,
@@ -129,7 +139,8 @@ impl Kind {
             Kind::Invite => row(&[Tenant], "INVITE#inv", None, "an invite and its outcome"),
             Kind::InviteEmail => row(&[Tenant], "INVITE_EMAIL#email", None, "one pending invite per address; TTL"),
             Kind::OpenInvite => {
-                row(&[Tenant], "OPEN_INVITE#expiry#inv", None, "invites that are out and hold a seat, by when they end")
+                let about = "invites that are out and hold a seat, by role and by when they end";
+                row(&[Tenant], "OPEN_INVITE#role#expiry#inv", None, about)
             }
             Kind::UndeliveredInvite => {
                 let about = "invites that are out and whose mail went wrong, by when they end; TTL";
@@ -137,6 +148,15 @@ impl Kind {
             }
             Kind::TestUser => row(&[Tenant], "TEST_USER", None, "the one test user, and what they last rehearsed"),
             Kind::Checklist => row(&[Tenant], "CHECKLIST", None, "the folded Getting-started checklist"),
+            Kind::ChecklistChoices => row(
+                &[Tenant],
+                "CHECKLIST_CHOICES",
+                None,
+                "the steps that people skip, and whether they dismissed the checklist",
+            ),
+            Kind::Integration => row(&[Tenant], "INTEGRATION#con", None, "a CRM or calendar, planned or connected"),
+            Kind::PhoneNumber => row(&[Tenant], "PHONE_NUMBER#num", None, "a number that the workspace calls from"),
+            Kind::ApiKey => row(&[Tenant], "API_KEY#key", None, "an API key's hash, and when it was first used"),
             Kind::Billing => row(&[Tenant], "BILLING", None, "billing owner, recipients, address, tax id"),
             Kind::Audit => row(&[Tenant], "AUDIT#time#id", None, "who did what"),
             Kind::Outbox => row(&[Tenant, Email], "OUTBOX#out", None, "mail to send; TTL"),
@@ -300,9 +320,16 @@ fn by_end(expires_at: Timestamp, invite: InviteId) -> String {
 }
 
 pub fn open_invite(open: &OpenInvite) -> Key<OpenInvite> {
-    Key::new(tenant_pk(open.tenant), format!("OPEN_INVITE#{}", by_end(open.expires_at, open.invite)))
+    let by_end = by_end(open.expires_at, open.invite);
+    Key::new(tenant_pk(open.tenant), format!("OPEN_INVITE#{}#{by_end}", open.role))
 }
 
+/// Those for one role, in the order of their ends.
+pub fn open_invites_for(tenant: TenantId, role: Role) -> Range<OpenInvite> {
+    Range { pk: tenant_pk(tenant), prefix: format!("OPEN_INVITE#{role}#"), kind: PhantomData }
+}
+
+/// All of them, role by role.
 pub fn open_invites(tenant: TenantId) -> Range<OpenInvite> {
     Range { pk: tenant_pk(tenant), prefix: "OPEN_INVITE#".to_owned(), kind: PhantomData }
 }
@@ -326,6 +353,34 @@ pub fn test_user(tenant: TenantId) -> Key<TestUser> {
 
 pub fn checklist(tenant: TenantId) -> Key<Checklist> {
     Key::new(tenant_pk(tenant), "CHECKLIST".to_owned())
+}
+
+pub fn checklist_choices(tenant: TenantId) -> Key<Choices> {
+    Key::new(tenant_pk(tenant), "CHECKLIST_CHOICES".to_owned())
+}
+
+pub fn integration(tenant: TenantId, integration: IntegrationId) -> Key<Integration> {
+    Key::new(tenant_pk(tenant), format!("INTEGRATION#{integration}"))
+}
+
+pub fn integrations(tenant: TenantId) -> Range<Integration> {
+    Range { pk: tenant_pk(tenant), prefix: "INTEGRATION#".to_owned(), kind: PhantomData }
+}
+
+pub fn phone_number(tenant: TenantId, number: PhoneNumberId) -> Key<PhoneNumber> {
+    Key::new(tenant_pk(tenant), format!("PHONE_NUMBER#{number}"))
+}
+
+pub fn phone_numbers(tenant: TenantId) -> Range<PhoneNumber> {
+    Range { pk: tenant_pk(tenant), prefix: "PHONE_NUMBER#".to_owned(), kind: PhantomData }
+}
+
+pub fn api_key(tenant: TenantId, key: ApiKeyId) -> Key<ApiKey> {
+    Key::new(tenant_pk(tenant), format!("API_KEY#{key}"))
+}
+
+pub fn api_keys(tenant: TenantId) -> Range<ApiKey> {
+    Range { pk: tenant_pk(tenant), prefix: "API_KEY#".to_owned(), kind: PhantomData }
 }
 
 pub fn billing(tenant: TenantId) -> Key<Billing> {
@@ -535,6 +590,34 @@ impl Item for Checklist {
     const KIND: Kind = Kind::Checklist;
     fn key(&self) -> Key<Checklist> {
         checklist(self.tenant)
+    }
+}
+
+impl Item for Choices {
+    const KIND: Kind = Kind::ChecklistChoices;
+    fn key(&self) -> Key<Choices> {
+        checklist_choices(self.tenant)
+    }
+}
+
+impl Item for Integration {
+    const KIND: Kind = Kind::Integration;
+    fn key(&self) -> Key<Integration> {
+        integration(self.tenant, self.id)
+    }
+}
+
+impl Item for PhoneNumber {
+    const KIND: Kind = Kind::PhoneNumber;
+    fn key(&self) -> Key<PhoneNumber> {
+        phone_number(self.tenant, self.id)
+    }
+}
+
+impl Item for ApiKey {
+    const KIND: Kind = Kind::ApiKey;
+    fn key(&self) -> Key<ApiKey> {
+        api_key(self.tenant, self.id)
     }
 }
 

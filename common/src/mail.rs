@@ -10,7 +10,7 @@ use aws_sdk_sesv2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as SesMessage, MessageTag};
 use domain::Timestamp;
 use domain::email::Email;
-use domain::outbox::{InviteMail, Message, Outbox, SignUpMail};
+use domain::outbox::{ChecklistReopenedMail, InviteMail, Message, Outbox, Recipients, SignUpMail};
 use domain::time_zone::TimeZoneName;
 use std::time::Duration;
 
@@ -68,6 +68,12 @@ mail!(sign_up, "sign_up.html", "sign_up.txt", {
     expires_utc: String,
 });
 
+mail!(checklist_reopened, "checklist_reopened.html", "checklist_reopened.txt", {
+    company_name: String,
+    steps: Vec<domain::outbox::FallenStep>,
+    link: String,
+});
+
 mail!(account_exists, "account_exists.html", "account_exists.txt", {
     recipient: String,
     sign_in_url: String,
@@ -76,10 +82,19 @@ mail!(account_exists, "account_exists.html", "account_exists.txt", {
 /// Renders what `row` says. The token in its link is signed here, at sending, and kept nowhere.
 pub fn render(cx: &TriggerCx, row: &Outbox) -> Result<Mail> {
     let console = cx.console_url();
-    match &row.message {
-        Message::Invite(mail) => invite_mail(&row.to, mail, accept_link(console, &sign_invite(cx, &row.to, mail)?)),
-        Message::SignUp(mail) => sign_up_mail(&row.to, mail, confirm_link(console, &sign_sign_up(cx, &row.to, mail)?)),
-        Message::AccountExists => account_exists_mail(&row.to, console.to_owned()),
+    match (&row.message, &row.to) {
+        (Message::Invite(mail), Recipients::Email(to)) => {
+            invite_mail(to, mail, accept_link(console, &sign_invite(cx, to, mail)?))
+        }
+        (Message::SignUp(mail), Recipients::Email(to)) => {
+            sign_up_mail(to, mail, confirm_link(console, &sign_sign_up(cx, to, mail)?))
+        }
+        (Message::AccountExists, Recipients::Email(to)) => account_exists_mail(to, console.to_owned()),
+        (Message::ChecklistReopened(mail), _) => checklist_reopened_mail(mail, checklist_link(console)),
+        // A link lets in whoever follows it: it goes to one address.
+        (Message::Invite(_) | Message::SignUp(_) | Message::AccountExists, Recipients::Admins) => {
+            Err(Problem::internal("a mail for one address that was to go to several"))
+        }
     }
 }
 
@@ -96,6 +111,10 @@ fn sign_sign_up(cx: &TriggerCx, to: &Email, mail: &SignUpMail) -> Result<String>
 
 fn accept_link(console_url: &str, token: &str) -> String {
     format!("{console_url}/accept#{token}")
+}
+
+fn checklist_link(console_url: &str) -> String {
+    format!("{console_url}/getting-started")
 }
 
 fn confirm_link(console_url: &str, token: &str) -> String {
@@ -138,6 +157,14 @@ fn account_exists_mail(to: &Email, sign_in_url: String) -> Result<Mail> {
     assemble("You already have a Callaro account", &html, &text)
 }
 
+fn checklist_reopened_mail(mail: &ChecklistReopenedMail, link: String) -> Result<Mail> {
+    let company_name = mail.company_name.to_string();
+    let subject = format!("Getting started with {company_name} is open again");
+    let words = checklist_reopened::Words { company_name, steps: mail.steps.clone(), link };
+    let (html, text) = words.parts();
+    assemble(&subject, &html, &text)
+}
+
 fn assemble(subject: &str, html: &impl Template, text: &impl Template) -> Result<Mail> {
     let html = html.render().map_err(Problem::internal)?;
     let text = text.render().map_err(Problem::internal)?;
@@ -166,18 +193,22 @@ pub enum Sent {
     NotNow { reason: String },
 }
 
+/// The most addresses one mail goes to (<https://docs.aws.amazon.com/ses/latest/dg/quotas.html>).
+pub const MAX_RECIPIENTS: usize = 50;
+
 /// Hands a mail to SES.
-pub async fn send(cx: &TriggerCx, row: &Outbox, mail: &Mail) -> Result<Sent> {
+pub async fn send(cx: &TriggerCx, row: &Outbox, to: &[Email], mail: &Mail) -> Result<Sent> {
     cx.may_send_mail()?;
     let text = |data: &str| Content::builder().data(data).charset("UTF-8").build().map_err(Problem::internal);
     let body = Body::builder().text(text(&mail.text)?).html(text(&mail.html)?).build();
     let message = SesMessage::builder().subject(text(&mail.subject)?).body(body).build();
     let tag = |(name, value)| MessageTag::builder().name(name).value(value).build().map_err(Problem::internal);
     let tags: Vec<_> = MailTags::of(row).into_iter().flat_map(MailTags::pairs).map(tag).collect::<Result<_>>()?;
+    let to = to.iter().map(|email| email.envelope().to_owned()).collect();
     let sent = client(cx)
         .send_email()
         .from_email_address(&cx.app.config.mail_from)
-        .destination(Destination::builder().to_addresses(row.to.envelope()).build())
+        .destination(Destination::builder().set_to_addresses(Some(to)).build())
         .content(EmailContent::builder().simple(message).build())
         .set_configuration_set_name(cx.app.config.mail_configuration_set.clone())
         .set_email_tags(Some(tags).filter(|tags| !tags.is_empty()))

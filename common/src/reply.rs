@@ -35,7 +35,12 @@ impl<T> Reply<T> {
 
     /// Names the version of what is answered, for `If-Match`.
     pub fn etag(self, version: u64) -> Reply<T> {
-        self.with(header::ETAG, format!("\"{version}\""))
+        self.tagged(version.to_string())
+    }
+
+    /// Names the state of what is answered, where a version alone does not tell it, for `If-None-Match`.
+    pub fn tagged(self, state: String) -> Reply<T> {
+        self.with(header::ETAG, format!("\"{state}\""))
     }
 
     /// Says that part of what was asked for could not be done now, and may be done by the same request later.

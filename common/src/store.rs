@@ -16,6 +16,7 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::Timestamp;
 use domain::id::TenantId;
+use domain::tenant::{CountedSet, LastChange};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeSet, HashMap};
@@ -446,6 +447,7 @@ keys_of_tuple!(A 0, B 1);
 keys_of_tuple!(A 0, B 1, C 2);
 keys_of_tuple!(A 0, B 1, C 2, D 3);
 keys_of_tuple!(A 0, B 1, C 2, D 3, E 4);
+keys_of_tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
 
 /// What must hold of an item for a write to go through.
 #[derive(Debug, Clone, Default)]
@@ -511,6 +513,10 @@ impl Guard {
         self.with(Clause::AtMost(attribute, bound))
     }
 
+    pub fn and_is(self, attribute: &'static str, number: u64) -> Guard {
+        self.with(Clause::Equals(attribute, AttributeValue::N(number.to_string())))
+    }
+
     /// One number of the item is less than another.
     pub fn and_below_other(self, attribute: &'static str, other: &'static str) -> Guard {
         self.with(Clause::BelowOther(attribute, other))
@@ -566,6 +572,11 @@ impl Change {
     pub fn set(mut self, attribute: &'static str, value: impl Serialize) -> Change {
         self.assignments.push(Assignment::Set(attribute, to_attribute(value)));
         self
+    }
+
+    /// Moves the size of a set of the tenant's records by the one that `last` tells of, and keeps that as its latest change.
+    pub fn count(self, set: CountedSet, last: &LastChange) -> Change {
+        self.add(set.size_attribute(), last.change.amount()).set(set.changed_attribute(), last)
     }
 
     /// Sets what is absent.

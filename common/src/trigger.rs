@@ -11,12 +11,14 @@ use crate::error::{Problem, Result};
 use crate::keys::{self, Kind, SortKey, Whose};
 use crate::store::{Access, Store};
 use domain::Timestamp;
+use domain::audit::{Action, Actor, Audit};
+use domain::id::{AuditId, TenantId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -159,6 +161,17 @@ impl TriggerCx {
     /// Reads the clock anew: a batch may take long.
     pub fn now(&self) -> Timestamp {
         self.app.clock.now()
+    }
+
+    pub fn new_id(&self) -> Result<Uuid> {
+        crate::random::uuid(self.now())
+    }
+
+    /// A line for the tenant's audit log about what nobody asked for just now.
+    pub fn audit(&self, tenant: TenantId, action: Action, target: impl ToString) -> Result<Audit> {
+        let id = AuditId::from_uuid(self.new_id()?);
+        let (actor, target, details) = (Actor::System, target.to_string(), BTreeMap::new());
+        Ok(Audit { tenant, id, at: self.now(), actor, action, target, details })
     }
 
     /// Sleeps until `moment`, but no longer than `longest`.

@@ -30,6 +30,8 @@ pub enum Actor {
     },
     /// Whoever held the link of an invite: nobody was signed in.
     LinkHolder,
+    /// This program by itself: what it did follows from what somebody did before.
+    System,
 }
 
 impl From<UserId> for Actor {
@@ -82,4 +84,28 @@ pub enum Action {
     TestUserUnmarked,
     #[serde(rename = "access.rehearsed")]
     AccessRehearsed,
+    #[serde(rename = "checklist.dismissed")]
+    ChecklistDismissed,
+    #[serde(rename = "checklist.restored")]
+    ChecklistRestored,
+    #[serde(rename = "checklist.reopened")]
+    ChecklistReopened,
+    #[serde(rename = "checklist_step.skipped")]
+    ChecklistStepSkipped,
+    #[serde(rename = "checklist_step.unskipped")]
+    ChecklistStepUnskipped,
+    #[serde(rename = "integration.planned")]
+    IntegrationPlanned,
+    #[serde(rename = "integration.connected")]
+    IntegrationConnected,
+    #[serde(rename = "integration.removed")]
+    IntegrationRemoved,
+    #[serde(rename = "phone_number.added")]
+    PhoneNumberAdded,
+    #[serde(rename = "phone_number.removed")]
+    PhoneNumberRemoved,
+    #[serde(rename = "api_key.created")]
+    ApiKeyCreated,
+    #[serde(rename = "api_key.removed")]
+    ApiKeyRemoved,
 }

@@ -1,71 +1,40 @@
 //! The Getting-started checklist: a pure function of a tenant's state.
 //!
-//! [`fold`] looks at a bounded set of [`Facts`] and says where each step stands, with evidence or with what is missing.
-//! Nobody ticks a box. Only *when a step fell back* depends on what was there before.
+//! [`fold`] looks at a bounded set of [`Facts`] and says where each step of a [`Definition`] stands, with evidence or with what is
+//! missing. Nobody ticks a box. Only *when* a step was first complete, and when it fell back, depends on what was there before.
 
-use crate::billing::Billing;
-use crate::id::TenantId;
-use crate::invite::{Delivery, OpenInvite, UndeliveredInvite};
-use crate::tenant::{AdminChange, Counters, Mark, Tenant};
+use crate::id::{TenantId, UserId};
+use crate::tenant::Mark;
+use crate::text::Note;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// The version of [`STEPS`]. It changes with every change to which steps there are or when one is complete.
-pub const DEFINITION: u32 = 1;
+pub mod definition;
+mod fold;
+mod rules;
 
-/// The steps, in the order a person meets them.
-pub const STEPS: [StepDefinition; 5] = [
-    StepDefinition { id: StepId::CompanyDetails, need: Need::Required, action: "/settings/workspace" },
-    StepDefinition { id: StepId::DefaultTimezone, need: Need::Required, action: "/settings/workspace#time-zone" },
-    StepDefinition { id: StepId::BillingOwner, need: Need::Required, action: "/billing" },
-    StepDefinition { id: StepId::BackupAdmin, need: Need::Required, action: "/users" },
-    StepDefinition { id: StepId::InviteTeam, need: Need::Required, action: "/users/invite" },
-];
-
-/// What is fixed about a step.
-#[derive(Debug, Clone, Copy)]
-pub struct StepDefinition {
-    pub id: StepId,
-    pub need: Need,
-    /// The console page that fixes it, relative to the console.
-    pub action: &'static str,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    Required,
-    Optional,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StepId {
-    CompanyDetails,
-    DefaultTimezone,
-    BillingOwner,
-    BackupAdmin,
-    InviteTeam,
-}
-
-/// All that the checklist depends on. Its size does not grow with the tenant.
-#[derive(Debug, Clone, Copy)]
-pub struct Facts<'a> {
-    pub tenant: &'a Tenant,
-    pub counters: &'a Counters,
-    pub billing: &'a Billing,
-    /// Of the invites that are out, the one that ends last.
-    pub last_open_invite: Option<&'a OpenInvite>,
-    /// Of the invites that are out and whose mail went wrong, the one that ends last.
-    pub last_undelivered_invite: Option<&'a UndeliveredInvite>,
-}
+pub use definition::{CURRENT, Definition, Need, StepDefinition, StepId};
+pub use fold::{Folded, Reopened, fold};
+pub use rules::Facts;
 
 /// The checklist as it is kept: no clock in it, so that the same facts always give the same checklist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checklist {
     pub tenant: TenantId,
+    /// The version of the definition that it was folded by.
     pub definition: u32,
     pub steps: Vec<Step>,
+    /// Who dismissed it, and when; absent while it is open.
+    #[serde(default)]
+    pub dismissed: Option<Mark>,
+    /// When each step was first found complete: steps too that are not in the definition any more, since they may come back.
+    #[serde(default)]
+    pub first_completed: BTreeMap<StepId, Timestamp>,
+    /// When all required steps were first found complete together. It stays, whatever falls back and however the steps change.
+    #[serde(default)]
+    pub first_completed_at: Option<Timestamp>,
     /// When it was last found different from what was kept.
     pub as_of: Timestamp,
 }
@@ -74,6 +43,9 @@ pub struct Checklist {
 pub struct Step {
     pub id: StepId,
     pub standing: Standing,
+    /// Who leaves it out, and why. A step that is complete all the same is complete.
+    #[serde(default)]
+    pub skip: Option<Skip>,
     /// When it was last complete and then no more.
     pub regressed_at: Option<Timestamp>,
 }
@@ -103,7 +75,7 @@ pub struct Evidence {
     pub record: String,
     /// In words.
     pub detail: String,
-    pub by: crate::id::UserId,
+    pub by: UserId,
     pub at: Timestamp,
 }
 
@@ -114,148 +86,29 @@ pub struct Why {
     pub detail: String,
 }
 
-impl Why {
-    fn new(code: &str, detail: impl Into<String>) -> Why {
-        Why { code: code.to_owned(), detail: detail.into() }
-    }
+/// What people decided about the checklist: a fact like any other, so that a checklist that was lost can be made again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choices {
+    pub tenant: TenantId,
+    /// The steps that are left out.
+    pub skips: BTreeMap<StepId, Skip>,
+    pub dismissal: Option<Dismissal>,
 }
 
-/// The checklist that `facts` amount to. `before` is what was kept, `now` the time to stamp a change with.
-///
-/// Where nothing changed the result equals `before`, `as_of` included, so there is nothing to write.
-pub fn fold(facts: Facts<'_>, before: Option<&Checklist>, now: Timestamp) -> Checklist {
-    let steps = STEPS.iter().map(|definition| fold_step(definition.id, facts, before, now)).collect();
-    let next = Checklist { tenant: facts.tenant.id, definition: DEFINITION, steps, as_of: now };
-    match before {
-        Some(before) if before.steps == next.steps && before.definition == next.definition => before.clone(),
-        _ => next,
-    }
+/// That somebody leaves an optional step out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Skip {
+    pub reason: Note,
+    pub by: UserId,
+    pub at: Timestamp,
 }
 
-fn fold_step(id: StepId, facts: Facts<'_>, before: Option<&Checklist>, now: Timestamp) -> Step {
-    let standing = standing(id, facts);
-    let kept = before.and_then(|checklist| checklist.steps.iter().find(|step| step.id == id));
-    let regressed_at = match (&standing, kept) {
-        (Standing::Complete { .. }, _) | (_, None) => None,
-        (_, Some(Step { standing: Standing::Complete { .. }, .. })) => Some(now),
-        (_, Some(kept)) => kept.regressed_at,
-    };
-    Step { id, standing, regressed_at }
-}
-
-fn standing(id: StepId, facts: Facts<'_>) -> Standing {
-    match id {
-        StepId::CompanyDetails => company_details(facts.tenant),
-        StepId::DefaultTimezone => default_timezone(facts.tenant),
-        StepId::BillingOwner => billing_owner(facts.billing),
-        StepId::BackupAdmin => backup_admin(facts.counters),
-        StepId::InviteTeam => invite_team(facts),
-    }
-}
-
-fn complete(record: impl ToString, detail: impl Into<String>, mark: Mark) -> Standing {
-    let evidence = Evidence { record: record.to_string(), detail: detail.into(), by: mark.by, at: mark.at };
-    Standing::Complete { evidence }
-}
-
-fn incomplete(code: &str, detail: impl Into<String>) -> Standing {
-    Standing::Incomplete { why: Why::new(code, detail) }
-}
-
-fn company_details(tenant: &Tenant) -> Standing {
-    match tenant.details_completed {
-        Some(mark) => complete(tenant.id, "Company name, business contact and country are set.", mark),
-        None => {
-            let missing = tenant.missing_details().join(" and ");
-            incomplete("company_details_missing", format!("Set {missing} in the workspace settings."))
-        }
-    }
-}
-
-fn default_timezone(tenant: &Tenant) -> Standing {
-    let zone = tenant.default_time_zone.as_str();
-    match tenant.default_time_zone_confirmed {
-        Some(mark) => complete(tenant.id, format!("{zone} is confirmed as the default time zone."), mark),
-        None => incomplete(
-            "time_zone_unconfirmed",
-            format!("The default time zone is {zone}, but nobody has confirmed it. Confirm it, or choose another."),
-        ),
-    }
-}
-
-fn billing_owner(billing: &Billing) -> Standing {
-    match (billing.owner, billing.owner_named) {
-        (Some(owner), Some(mark)) => complete(owner, "A billing owner is named and is an active admin.", mark),
-        _ => incomplete("billing_owner_missing", "Nobody receives the invoices. Name an admin as billing owner."),
-    }
-}
-
-fn backup_admin(counters: &Counters) -> Standing {
-    let changed = counters.admins_changed;
-    match counters.admins {
-        0 | 1 => incomplete(
-            "one_admin_only",
-            "There is one admin only. Invite a second one, so that nobody is locked out when the first is away.",
-        ),
-        admins => {
-            let detail = format!("{admins} active admins have signed in.");
-            let mark = Mark { by: changed.by, at: changed.at };
-            // The newest admin is the evidence, while there is one; else what the members add up to.
-            match changed.change {
-                AdminChange::Added => complete(changed.member, detail, mark),
-                AdminChange::Removed => complete(counters.tenant, detail, mark),
-            }
-        }
-    }
-}
-
-fn invite_team(facts: Facts<'_>) -> Standing {
-    match (facts.counters.first_accepted, facts.last_open_invite) {
-        (Some(accepted), _) => complete(
-            accepted.invite,
-            match facts.counters.invited_members {
-                1 => "1 invited person has joined.".to_owned(),
-                joined => format!("{joined} invited people have joined."),
-            },
-            Mark { by: accepted.by, at: accepted.at },
-        ),
-        (None, Some(open)) => {
-            let out = Standing::InProgress {
-                why: Why::new("invite_open", "An invitation is out, and nobody has accepted one yet."),
-                until: open.expires_at,
-                afterwards: Box::new(incomplete(
-                    "invites_expired",
-                    "Every invitation has expired unused. Send new ones.",
-                )),
-            };
-            facts.last_undelivered_invite.map_or(out.clone(), |undelivered| undelivered_until(undelivered, out))
-        }
-        (None, None) => incomplete(
-            "no_invite_open",
-            "No invitation is out and nobody has joined by one. Invite the people you launch with.",
-        ),
-    }
-}
-
-/// One of the invites that are out waits for an admin; once it is over too, the step stands as if it had not been.
-fn undelivered_until(undelivered: &UndeliveredInvite, afterwards: Standing) -> Standing {
-    let email = &undelivered.email;
-    let (code, detail) = match undelivered.delivery {
-        Delivery::Bounced => (
-            "invite_bounced",
-            format!("The invitation to {email} came back: there is no such mailbox. Correct the address."),
-        ),
-        Delivery::Complained => (
-            "invite_complained",
-            format!("{email} reported the invitation as spam. Talk to them, or invite another address of theirs."),
-        ),
-        _ => ("invite_failed", format!("The invitation to {email} could not be delivered. Send it again.")),
-    };
-    Standing::InProgress {
-        why: Why::new(code, detail),
-        until: undelivered.expires_at,
-        afterwards: Box::new(afterwards),
-    }
+/// That somebody put the checklist away, all required steps being complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dismissal {
+    pub mark: Mark,
+    /// The version of the definition whose required steps were complete.
+    pub definition: u32,
 }
 
 /// X of Y.
@@ -265,6 +118,12 @@ pub struct Count {
     pub total: usize,
 }
 
+impl Count {
+    pub fn is_all(self) -> bool {
+        self.done == self.total
+    }
+}
+
 /// A step's state, for whoever looks now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -272,6 +131,7 @@ pub enum StepState {
     Incomplete,
     InProgress,
     Complete,
+    Skipped,
 }
 
 /// Where a step stands at a moment: what is in progress may have run out since it was kept.
@@ -280,6 +140,12 @@ pub enum StandingNow<'a> {
     Complete(&'a Evidence),
     InProgress(&'a Why),
     Incomplete(&'a Why),
+}
+
+impl Why {
+    pub fn new(code: &str, detail: impl Into<String>) -> Why {
+        Why { code: code.to_owned(), detail: detail.into() }
+    }
 }
 
 impl Standing {
@@ -292,202 +158,99 @@ impl Standing {
         }
     }
 
-    fn is_complete(&self) -> bool {
-        matches!(self, Standing::Complete { .. })
+    pub fn is_complete_at(&self, now: Timestamp) -> bool {
+        matches!(self.at(now), StandingNow::Complete(_))
+    }
+
+    /// Since when it has been complete by nothing but the passing of time, if it is that now.
+    fn ran_out_complete_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Standing::InProgress { until, afterwards, .. } if *until <= now => match **afterwards {
+                Standing::Complete { .. } => Some(*until),
+                _ => afterwards.ran_out_complete_at(now),
+            },
+            _ => None,
+        }
+    }
+
+    /// How many of the moments at which it stands differently without anybody doing anything are over.
+    fn moments_over_at(&self, now: Timestamp) -> u64 {
+        match self {
+            Standing::InProgress { until, afterwards, .. } if *until <= now => 1 + afterwards.moments_over_at(now),
+            _ => 0,
+        }
     }
 }
 
-impl StepId {
-    pub fn definition(self) -> &'static StepDefinition {
-        // Every id is in STEPS: `every_step_id_is_defined_once` below.
-        STEPS.iter().find(|definition| definition.id == self).unwrap_or(&STEPS[0])
+impl Step {
+    pub fn state_at(&self, now: Timestamp) -> StepState {
+        match (self.standing.at(now), &self.skip) {
+            (StandingNow::Complete(_), _) => StepState::Complete,
+            (_, Some(_)) => StepState::Skipped,
+            (StandingNow::InProgress(_), None) => StepState::InProgress,
+            (StandingNow::Incomplete(_), None) => StepState::Incomplete,
+        }
+    }
+
+    /// When it fell back, while it is not complete again.
+    pub fn regressed_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.regressed_at.filter(|_| !self.standing.is_complete_at(now))
     }
 }
 
 impl Checklist {
-    /// How many of the required steps are complete.
-    pub fn required_progress(&self) -> Count {
-        self.progress_of(|step| step.id.definition().need == Need::Required)
+    /// What is kept of a step; nothing where the definition has it only since.
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == *id)
     }
 
-    /// How many of all steps are complete.
-    pub fn progress(&self) -> Count {
-        self.progress_of(|_| true)
+    /// How many of the definition's required steps are complete.
+    pub fn required_progress(&self, definition: &Definition, now: Timestamp) -> Count {
+        self.progress_of(definition.steps.iter().filter(|step| step.need == Need::Required), now)
     }
 
-    fn progress_of(&self, counted: impl Fn(&Step) -> bool) -> Count {
-        let steps = self.steps.iter().filter(|step| counted(step));
-        let (done, total) =
-            steps.fold((0, 0), |(done, total), step| (done + usize::from(step.standing.is_complete()), total + 1));
-        Count { done, total }
+    /// How many of all its steps are complete. What is left out does not count, unless it is complete all the same.
+    pub fn progress(&self, definition: &Definition, now: Timestamp) -> Count {
+        self.progress_of(definition.steps.iter(), now)
+    }
+
+    fn progress_of<'a>(&self, steps: impl Iterator<Item = &'a StepDefinition>, now: Timestamp) -> Count {
+        let states = steps.map(|step| self.step(&step.id).map(|step| step.state_at(now)));
+        states.fold(Count { done: 0, total: 0 }, |Count { done, total }, state| match state {
+            Some(StepState::Complete) => Count { done: done + 1, total: total + 1 },
+            Some(StepState::Skipped) => Count { done, total },
+            Some(StepState::Incomplete | StepState::InProgress) | None => Count { done, total: total + 1 },
+        })
+    }
+
+    /// When a step was first complete, for whoever looks now.
+    pub fn first_completed(&self, step: &Step, now: Timestamp) -> Option<Timestamp> {
+        self.first_completed.get(&step.id).copied().or_else(|| step.standing.ran_out_complete_at(now))
+    }
+
+    /// Changes with everything that the passing of time alone makes different, and with nothing else.
+    pub fn moments_over_at(&self, now: Timestamp) -> u64 {
+        self.steps.iter().map(|step| step.standing.moments_over_at(now)).sum()
+    }
+
+    /// The same checklist after people chose otherwise.
+    pub fn with_choices(&self, choices: &Choices, now: Timestamp) -> Checklist {
+        let choose = |step: &Step| Step { skip: choices.skips.get(&step.id).cloned(), ..step.clone() };
+        let steps = self.steps.iter().map(choose).collect();
+        let dismissed = choices.dismissal.map(|dismissal| dismissal.mark);
+        self.or_as_kept(Checklist { steps, dismissed, as_of: now, ..self.clone() })
+    }
+
+    /// `next`, or this one where nothing is different but when it was made.
+    fn or_as_kept(&self, next: Checklist) -> Checklist {
+        let same = Checklist { as_of: next.as_of, ..self.clone() } == next;
+        if same { self.clone() } else { next }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::email::Email;
-    use crate::id::{InviteId, UserId};
-    use crate::role::Role;
-    use crate::tenant::{Accepted, AdminsChanged};
-    use crate::text::CompanyName;
-    use crate::time_zone::TimeZoneName;
-    use uuid::Uuid;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn user(n: u128) -> UserId {
-        UserId::from_uuid(Uuid::from_u128(n))
-    }
-
-    struct World {
-        tenant: Tenant,
-        counters: Counters,
-        billing: Billing,
-        open: Option<OpenInvite>,
-        undelivered: Option<UndeliveredInvite>,
-    }
-
-    impl World {
-        fn new() -> World {
-            let id = TenantId::from_uuid(Uuid::from_u128(1));
-            let created = Mark { by: user(1), at: at(0) };
-            let zone = TimeZoneName::parse("Europe/Berlin").unwrap();
-            World {
-                tenant: Tenant::new(id, CompanyName::parse("Acme Inc.").unwrap(), zone, created),
-                counters: Counters::new(id, created),
-                billing: Billing::new(id),
-                open: None,
-                undelivered: None,
-            }
-        }
-
-        fn fold(&self, before: Option<&Checklist>, now: i64) -> Checklist {
-            let facts = Facts {
-                tenant: &self.tenant,
-                counters: &self.counters,
-                billing: &self.billing,
-                last_open_invite: self.open.as_ref(),
-                last_undelivered_invite: self.undelivered.as_ref(),
-            };
-            fold(facts, before, at(now))
-        }
-    }
-
-    fn open(world: &World, invite: InviteId, until: i64) -> OpenInvite {
-        let (tenant, invited_by) = (world.tenant.id, user(1));
-        OpenInvite { tenant, invite, expires_at: at(until), role: Role::Operator, invited_by }
-    }
-
-    fn step(checklist: &Checklist, id: StepId) -> &Step {
-        checklist.steps.iter().find(|step| step.id == id).unwrap()
-    }
-
-    #[test]
-    fn every_step_id_is_defined_once() {
-        for definition in STEPS {
-            assert_eq!(definition.id.definition().id, definition.id);
-            assert_eq!(STEPS.iter().filter(|other| other.id == definition.id).count(), 1);
-        }
-    }
-
-    #[test]
-    fn a_new_tenant_has_nothing_done_and_every_step_says_why() {
-        let checklist = World::new().fold(None, 1);
-        assert_eq!(checklist.required_progress(), Count { done: 0, total: 5 });
-        let codes: Vec<_> = checklist
-            .steps
-            .iter()
-            .map(|step| match step.standing.at(at(1)) {
-                StandingNow::Incomplete(why) => why.code.as_str(),
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        assert_eq!(
-            codes,
-            [
-                "company_details_missing",
-                "time_zone_unconfirmed",
-                "billing_owner_missing",
-                "one_admin_only",
-                "no_invite_open"
-            ]
-        );
-    }
-
-    #[test]
-    fn the_same_facts_give_the_same_checklist_whenever_they_are_folded() {
-        let world = World::new();
-        let first = world.fold(None, 1);
-        assert_eq!(world.fold(Some(&first), 99), first);
-    }
-
-    #[test]
-    fn a_step_that_falls_back_says_when_and_forgets_it_once_it_is_complete_again() {
-        let mut world = World::new();
-        let incomplete = world.fold(None, 1);
-        assert_eq!(step(&incomplete, StepId::BackupAdmin).regressed_at, None);
-
-        world.counters.admins = 2;
-        world.counters.admins_changed =
-            AdminsChanged { member: user(2), change: AdminChange::Added, by: user(1), at: at(2) };
-        let complete = world.fold(Some(&incomplete), 3);
-        let expected = Evidence {
-            record: user(2).to_string(),
-            detail: "2 active admins have signed in.".to_owned(),
-            by: user(1),
-            at: at(2),
-        };
-        assert_eq!(step(&complete, StepId::BackupAdmin).standing, Standing::Complete { evidence: expected });
-
-        world.counters.admins = 1;
-        let fallen = world.fold(Some(&complete), 4);
-        assert_eq!(step(&fallen, StepId::BackupAdmin).regressed_at, Some(at(4)));
-        let still = world.fold(Some(&fallen), 5);
-        assert_eq!(still, fallen);
-
-        world.counters.admins = 2;
-        let again = world.fold(Some(&still), 6);
-        assert_eq!(step(&again, StepId::BackupAdmin).regressed_at, None);
-    }
-
-    #[test]
-    fn an_open_invite_is_in_progress_to_the_second_it_expires() {
-        let mut world = World::new();
-        let invite = InviteId::from_uuid(Uuid::from_u128(5));
-        world.open = Some(open(&world, invite, 100));
-        let checklist = world.fold(None, 1);
-        let standing = &step(&checklist, StepId::InviteTeam).standing;
-        assert!(matches!(standing.at(at(99)), StandingNow::InProgress(why) if why.code == "invite_open"));
-        assert!(matches!(standing.at(at(100)), StandingNow::Incomplete(why) if why.code == "invites_expired"));
-
-        world.open = None;
-        world.counters.invited_members = 1;
-        world.counters.first_accepted = Some(Accepted { invite, by: user(3), at: at(50) });
-        let accepted = world.fold(Some(&checklist), 51);
-        assert!(matches!(step(&accepted, StepId::InviteTeam).standing.at(at(999)), StandingNow::Complete(_)));
-    }
-
-    #[test]
-    fn an_invite_whose_mail_went_wrong_is_named_until_it_ends_and_then_the_others_count() {
-        let mut world = World::new();
-        let (bounced, other) = (InviteId::from_uuid(Uuid::from_u128(5)), InviteId::from_uuid(Uuid::from_u128(6)));
-        world.open = Some(open(&world, other, 200));
-        world.undelivered = Some(UndeliveredInvite {
-            tenant: world.tenant.id,
-            invite: bounced,
-            email: Email::parse("grace@acme.example").unwrap(),
-            delivery: Delivery::Bounced,
-            expires_at: at(100),
-        });
-        let checklist = world.fold(None, 1);
-        let standing = &step(&checklist, StepId::InviteTeam).standing;
-        let StandingNow::InProgress(why) = standing.at(at(99)) else { panic!("{standing:?}") };
-        assert_eq!(why.code, "invite_bounced");
-        assert!(why.detail.contains("grace@acme.example"), "{}", why.detail);
-        assert!(matches!(standing.at(at(100)), StandingNow::InProgress(why) if why.code == "invite_open"));
-        assert!(matches!(standing.at(at(200)), StandingNow::Incomplete(why) if why.code == "invites_expired"));
+impl Choices {
+    /// Nobody has chosen anything.
+    pub fn none(tenant: TenantId) -> Choices {
+        Choices { tenant, skips: BTreeMap::new(), dismissal: None }
     }
 }

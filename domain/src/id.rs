@@ -107,6 +107,12 @@ ids! {
     OutboxId("out_", "an outbox");
     /// Names an entry of a tenant's audit log.
     AuditId("aud_", "an audit");
+    /// Names a CRM or calendar that a tenant plans or has connected.
+    IntegrationId("con_", "an integration");
+    /// Names a phone number of a tenant.
+    PhoneNumberId("num_", "a phone number");
+    /// Names an API key.
+    ApiKeyId("key_", "an API key");
     /// Marks what one request of a client made, however often that request was sent: what a later run of it finds under its
     /// own mark, an earlier run has done.
     RequestMark("req_", "a request");
@@ -137,10 +143,13 @@ mod tests {
             SessionId::PREFIX,
             OutboxId::PREFIX,
             AuditId::PREFIX,
+            IntegrationId::PREFIX,
+            PhoneNumberId::PREFIX,
+            ApiKeyId::PREFIX,
             RequestMark::PREFIX,
         ];
         prefixes.sort_unstable();
-        assert_eq!(prefixes, ["aud_", "inv_", "out_", "req_", "ses_", "ten_", "usr_"]);
+        assert_eq!(prefixes, ["aud_", "con_", "inv_", "key_", "num_", "out_", "req_", "ses_", "ten_", "usr_"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod billing;
 pub mod checklist;
+pub mod connect;
 pub mod country;
 pub mod email;
 pub mod id;

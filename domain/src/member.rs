@@ -22,6 +22,9 @@ pub struct Member {
     pub last_seen_at: Timestamp,
     /// How they came in; absent for the person who created the tenant.
     pub invited: Option<InvitedBy>,
+    /// How many planned integrations they own. Whoever owns one cannot be removed or disabled: a plan has somebody who does it.
+    #[serde(default)]
+    pub plans_owned: u64,
 }
 
 /// The invite that a member accepted.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub struct Outbox {
     pub id: OutboxId,
     pub owner: Owner,
-    pub to: Email,
+    pub to: Recipients,
     pub message: Message,
     pub state: SendState,
     pub created_at: Timestamp,
@@ -32,6 +32,15 @@ pub enum Owner {
     Email(Email),
 }
 
+/// To whom it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recipients {
+    Email(Email),
+    /// Whoever is an active admin of the owner, a tenant, when it is sent.
+    Admins,
+}
+
 /// What the mail says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -39,6 +48,7 @@ pub enum Message {
     SignUp(SignUpMail),
     AccountExists,
     Invite(Box<InviteMail>),
+    ChecklistReopened(ChecklistReopenedMail),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +57,21 @@ pub struct SignUpMail {
     pub company_name: CompanyName,
     pub time_zone: TimeZoneName,
     pub expires_at: Timestamp,
+}
+
+/// That a checklist which was dismissed is open again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChecklistReopenedMail {
+    pub company_name: CompanyName,
+    pub steps: Vec<FallenStep>,
+}
+
+/// A required step that is not complete any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FallenStep {
+    pub title: String,
+    /// What is missing, as a sentence.
+    pub why: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +130,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Outbox {
     /// A mail to be sent.
-    pub fn new(id: OutboxId, owner: Owner, to: Email, message: Message, now: Timestamp) -> Outbox {
+    pub fn new(id: OutboxId, owner: Owner, to: Recipients, message: Message, now: Timestamp) -> Outbox {
         let swept_at = now.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
         Outbox { id, owner, to, message, state: SendState::Pending, created_at: now, swept_at }
     }

@@ -72,13 +72,16 @@ impl Role {
                 | Permission::LeaveTenant
                 | Permission::ReadMembers
                 | Permission::RehearseAccess
-                | Permission::ReadChecklist => true,
+                | Permission::ReadChecklist
+                | Permission::ReadConnections => true,
                 Permission::UpdateTenant
                 | Permission::ManageMembers
                 | Permission::ManageInvites
                 | Permission::ReviewAccess
                 | Permission::ReadAudit
                 | Permission::ManageChecklist
+                | Permission::ManageConnections
+                | Permission::ManageApiKeys
                 | Permission::ReadBilling
                 | Permission::ManageBilling => false,
             },
@@ -116,6 +119,12 @@ pub enum Permission {
     ReadChecklist,
     /// Skip steps, dismiss and restore the checklist.
     ManageChecklist,
+    /// See integrations and phone numbers.
+    ReadConnections,
+    /// Plan, connect and remove integrations; add and remove phone numbers.
+    ManageConnections,
+    /// Make, see and remove API keys.
+    ManageApiKeys,
     /// See billing settings, usage and invoices.
     ReadBilling,
     /// Change billing settings.
@@ -124,7 +133,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::ReadTenant,
         Self::UpdateTenant,
         Self::LeaveTenant,
@@ -136,6 +145,9 @@ impl Permission {
         Self::ManageInvites,
         Self::ReadChecklist,
         Self::ManageChecklist,
+        Self::ReadConnections,
+        Self::ManageConnections,
+        Self::ManageApiKeys,
         Self::ReadBilling,
         Self::ManageBilling,
     ];
@@ -154,6 +166,9 @@ impl Permission {
             Self::ManageInvites => "invites:manage",
             Self::ReadChecklist => "checklist:read",
             Self::ManageChecklist => "checklist:manage",
+            Self::ReadConnections => "connections:read",
+            Self::ManageConnections => "connections:manage",
+            Self::ManageApiKeys => "api-keys:manage",
             Self::ReadBilling => "billing:read",
             Self::ManageBilling => "billing:manage",
         }

@@ -6,6 +6,7 @@ use crate::id::{InviteId, TenantId, UserId};
 use crate::member::Member;
 use crate::patch::Patch;
 use crate::phone::Phone;
+use crate::role::Role;
 use crate::text::{CompanyName, ContactName, Label, Note};
 use crate::time_zone::TimeZoneName;
 use jiff::Timestamp;
@@ -133,8 +134,8 @@ impl Tenant {
     }
 }
 
-/// What the tenant's members add up to. Every write that adds, removes or re-roles a member moves these in its own
-/// transaction, so nothing ever has to count members, and the last-admin rule is a condition on one item.
+/// What the tenant's records add up to. Every write that adds, removes or changes one of them moves these in its own
+/// transaction, so nothing ever has to count records, and the last-admin rule is a condition on one item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     pub tenant: TenantId,
@@ -142,31 +143,73 @@ pub struct Counters {
     pub members: u64,
     /// Active admins. Never zero.
     pub admins: u64,
+    /// Active operators.
+    #[serde(default)]
+    pub operators: u64,
+    /// Active viewers.
+    #[serde(default)]
+    pub viewers: u64,
+    /// Integrations, planned or connected.
+    #[serde(default)]
+    pub integrations: u64,
+    /// Active phone numbers.
+    #[serde(default)]
+    pub phone_numbers: u64,
+    /// Live API keys that have been used.
+    #[serde(default)]
+    pub used_api_keys: u64,
     /// How many people have come by an invite, those included who are gone again.
     pub invited_members: u64,
     /// Members, disabled ones too, and invites that are out.
     pub seats_taken: u64,
     /// The most that [`seats_taken`](Self::seats_taken) may be.
     pub seats: u64,
-    /// The latest change to the set of admins.
-    pub admins_changed: AdminsChanged,
+    /// How often the invites that are out, or what is known of their mail, changed. Whoever reads those after this can tell whether
+    /// both are of one moment.
+    #[serde(default)]
+    pub invite_changes: u64,
+    /// The latest change to each [`CountedSet`] that ever changed: left out until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admins_changed: Option<LastChange>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operators_changed: Option<LastChange>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewers_changed: Option<LastChange>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integrations_changed: Option<LastChange>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_numbers_changed: Option<LastChange>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_api_keys_changed: Option<LastChange>,
     /// The first invite that was accepted. Left out while there is none: the write that accepts sets it if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_accepted: Option<Accepted>,
 }
 
-/// A change to the set of admins: whose, which way, by whom, when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AdminsChanged {
-    pub member: UserId,
-    pub change: AdminChange,
+/// A set of a tenant's records whose size the counters keep, with the latest change to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CountedSet {
+    Admins,
+    Operators,
+    Viewers,
+    Integrations,
+    PhoneNumbers,
+    UsedApiKeys,
+}
+
+/// A change to a set of records: which came or went, by whom, when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastChange {
+    /// The id of the record.
+    pub record: String,
+    pub change: SetChange,
     pub by: UserId,
     pub at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum AdminChange {
+pub enum SetChange {
     Added,
     Removed,
 }
@@ -179,24 +222,95 @@ pub struct Accepted {
     pub at: Timestamp,
 }
 
+impl CountedSet {
+    /// The set of the active members with this role.
+    pub const fn of_role(role: Role) -> CountedSet {
+        match role {
+            Role::Admin => CountedSet::Admins,
+            Role::Operator => CountedSet::Operators,
+            Role::Viewer => CountedSet::Viewers,
+        }
+    }
+
+    /// The attribute of [`Counters`] with its size.
+    pub const fn size_attribute(self) -> &'static str {
+        match self {
+            CountedSet::Admins => "admins",
+            CountedSet::Operators => "operators",
+            CountedSet::Viewers => "viewers",
+            CountedSet::Integrations => "integrations",
+            CountedSet::PhoneNumbers => "phone_numbers",
+            CountedSet::UsedApiKeys => "used_api_keys",
+        }
+    }
+
+    /// The attribute of [`Counters`] with the latest change to it.
+    pub const fn changed_attribute(self) -> &'static str {
+        match self {
+            CountedSet::Admins => "admins_changed",
+            CountedSet::Operators => "operators_changed",
+            CountedSet::Viewers => "viewers_changed",
+            CountedSet::Integrations => "integrations_changed",
+            CountedSet::PhoneNumbers => "phone_numbers_changed",
+            CountedSet::UsedApiKeys => "used_api_keys_changed",
+        }
+    }
+}
+
+impl SetChange {
+    /// What it does to the size of the set.
+    pub const fn amount(self) -> i64 {
+        match self {
+            SetChange::Added => 1,
+            SetChange::Removed => -1,
+        }
+    }
+}
+
+impl LastChange {
+    pub fn added(record: impl ToString, mark: Mark) -> LastChange {
+        LastChange { record: record.to_string(), change: SetChange::Added, by: mark.by, at: mark.at }
+    }
+
+    pub fn removed(record: impl ToString, mark: Mark) -> LastChange {
+        LastChange { record: record.to_string(), change: SetChange::Removed, by: mark.by, at: mark.at }
+    }
+
+    pub fn mark(&self) -> Mark {
+        Mark { by: self.by, at: self.at }
+    }
+}
+
 /// By how much a membership's change moves the counters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CountersMove {
     pub members: i64,
-    pub admins: i64,
     pub seats_taken: i64,
+    /// The sets of members by role that it leaves and comes to.
+    pub roles: Vec<(CountedSet, SetChange)>,
 }
 
 impl CountersMove {
     /// From `before` to `after`; absent is not a member.
     pub fn between(before: Option<&Member>, after: Option<&Member>) -> CountersMove {
-        let moved =
-            |counts: fn(&Member) -> bool| i64::from(after.is_some_and(counts)) - i64::from(before.is_some_and(counts));
-        CountersMove {
-            members: moved(Member::is_active),
-            admins: moved(Member::is_active_admin),
-            seats_taken: moved(|_| true),
+        let role = |member: Option<&Member>| member.filter(|member| member.is_active()).map(|member| member.role);
+        let (left, taken) = (role(before), role(after));
+        let moved = |is: fn(Option<&Member>) -> bool| i64::from(is(after)) - i64::from(is(before));
+        let mut roles = Vec::new();
+        if left != taken {
+            roles.extend(left.map(|role| (CountedSet::of_role(role), SetChange::Removed)));
+            roles.extend(taken.map(|role| (CountedSet::of_role(role), SetChange::Added)));
         }
+        CountersMove {
+            members: moved(|member| member.is_some_and(Member::is_active)),
+            seats_taken: moved(|member| member.is_some()),
+            roles,
+        }
+    }
+
+    /// Whether an admin goes, by which there could be none left.
+    pub fn loses_an_admin(&self) -> bool {
+        self.roles.contains(&(CountedSet::Admins, SetChange::Removed))
     }
 }
 
@@ -207,16 +321,46 @@ impl Counters {
             tenant,
             members: 1,
             admins: 1,
+            operators: 0,
+            viewers: 0,
+            integrations: 0,
+            phone_numbers: 0,
+            used_api_keys: 0,
             invited_members: 0,
             seats_taken: 1,
             seats: SEATS,
-            admins_changed: AdminsChanged {
-                member: creator.by,
-                change: AdminChange::Added,
-                by: creator.by,
-                at: creator.at,
-            },
+            invite_changes: 0,
+            admins_changed: Some(LastChange::added(creator.by, creator)),
+            operators_changed: None,
+            viewers_changed: None,
+            integrations_changed: None,
+            phone_numbers_changed: None,
+            used_api_keys_changed: None,
             first_accepted: None,
+        }
+    }
+
+    /// How many records a set has.
+    pub fn size(&self, set: CountedSet) -> u64 {
+        match set {
+            CountedSet::Admins => self.admins,
+            CountedSet::Operators => self.operators,
+            CountedSet::Viewers => self.viewers,
+            CountedSet::Integrations => self.integrations,
+            CountedSet::PhoneNumbers => self.phone_numbers,
+            CountedSet::UsedApiKeys => self.used_api_keys,
+        }
+    }
+
+    /// The latest change to a set; nothing if it never had a record.
+    pub fn last_change(&self, set: CountedSet) -> Option<&LastChange> {
+        match set {
+            CountedSet::Admins => self.admins_changed.as_ref(),
+            CountedSet::Operators => self.operators_changed.as_ref(),
+            CountedSet::Viewers => self.viewers_changed.as_ref(),
+            CountedSet::Integrations => self.integrations_changed.as_ref(),
+            CountedSet::PhoneNumbers => self.phone_numbers_changed.as_ref(),
+            CountedSet::UsedApiKeys => self.used_api_keys_changed.as_ref(),
         }
     }
 }
@@ -244,6 +388,28 @@ mod tests {
             name: ContactName::parse("Ada").unwrap(),
             email: Email::parse("ada@acme.example").unwrap(),
             phone: None,
+        }
+    }
+
+    const SETS: [CountedSet; 6] = [
+        CountedSet::Admins,
+        CountedSet::Operators,
+        CountedSet::Viewers,
+        CountedSet::Integrations,
+        CountedSet::PhoneNumbers,
+        CountedSet::UsedApiKeys,
+    ];
+
+    #[test]
+    fn every_counted_set_is_kept_under_the_attributes_that_it_names() {
+        let counters = Counters::new(TenantId::from_uuid(Uuid::from_u128(1)), mark(0));
+        for set in SETS {
+            let mut kept = serde_json::to_value(&counters).unwrap();
+            kept[set.size_attribute()] = 7.into();
+            let change = LastChange::added("rec_1", mark(5));
+            kept[set.changed_attribute()] = serde_json::to_value(&change).unwrap();
+            let read: Counters = serde_json::from_value(kept).unwrap();
+            assert_eq!((read.size(set), read.last_change(set)), (7, Some(&change)), "{set:?}");
         }
     }
 

@@ -259,6 +259,10 @@ texts! {
     AddressLine(120, One, Allowed);
     /// A customer's own purchase order number.
     PurchaseOrder(60, One, Allowed);
+    /// A product that a workspace is connected to, as its users call it.
+    IntegrationName(60, One, Allowed);
+    /// An account at another company's product, as that names it, such as acme.my.salesforce.com. Never a secret.
+    ExternalAccount(120, One, Allowed);
     /// A few words to an invited person, on one or more lines. CR LF becomes LF. Our mail carries it to an
     /// address that the writer chose, so nothing that looks like a web address: no phishing through us.
     Note(1000, Many, Refused);

@@ -205,7 +205,7 @@ fn told(audit: &Audit) -> Option<String> {
 fn about(mail: &Outbox) -> Option<InviteId> {
     match &mail.message {
         Message::Invite(about) => Some(about.invite),
-        Message::SignUp(_) | Message::AccountExists => None,
+        Message::SignUp(_) | Message::AccountExists | Message::ChecklistReopened(_) => None,
     }
 }
 

@@ -1,21 +1,21 @@
 //! Folds a tenant's state into its checklist whenever something the checklist depends on has changed.
 //!
-//! A record only says *whose* state changed. The facts are read as one snapshot with the checklist, and the result is written
-//! on the condition that the checklist is still the one that was read. A batch could pair old facts with a newer checklist.
+//! A record only says *whose* state changed. The facts are read with the checklist ([`State`]), and the result is written on the
+//! condition that the checklist is still the one that was read.
 //!
 //! That alone is not enough: a fold that finds nothing to change leaves the checklist's version as it is, so an instance that
 //! stood still in between could write what it saw before the state went back. Therefore whoever writes looks again, until
 //! there is nothing to write: every write is followed by a snapshot that agrees with it, or by the stream's retry.
 
+use crate::facts::State;
+use crate::reopening;
 use common::error::{Code, Problem, Result};
 use common::function::Function;
-use common::keys::{self, Item, Kind, Range, Whose};
-use common::store::{Access, Order, Stored};
+use common::keys::{Kind, Partition, Whose};
+use common::store::Access;
 use common::trigger::{Event, Failures, Listen, Record, StreamTrigger, TriggerCx};
-use domain::checklist::{Checklist, Facts, fold};
+use domain::checklist::{CURRENT, fold};
 use domain::id::TenantId;
-use domain::invite::{OpenInvite, UndeliveredInvite};
-use domain::tenant::Counters;
 use std::collections::BTreeSet;
 
 pub static FUNCTION: Function = Function::stream::<RecomputeChecklist>();
@@ -29,7 +29,9 @@ impl StreamTrigger for RecomputeChecklist {
     const NAME: &'static str = "recompute-checklist";
     const SUMMARY: &'static str = "Folds a tenant's state into its checklist.";
     const LISTENS: Listen = Listen {
-        kinds: &[Kind::Tenant, Kind::Counters, Kind::Billing, Kind::OpenInvite, Kind::UndeliveredInvite],
+        // Whatever changes the invites that are out moves the counters. The markers of undelivered ones also go by themselves. What
+        // people choose is in the checklist with the write that says so.
+        kinds: &[Kind::Tenant, Kind::Counters, Kind::Billing, Kind::TestUser, Kind::UndeliveredInvite],
         events: &[Event::Insert, Event::Modify, Event::Remove],
     };
     const ACCESS: &'static [Access] = &[
@@ -37,9 +39,15 @@ impl StreamTrigger for RecomputeChecklist {
         Access::Get(Kind::Tenant),
         Access::Get(Kind::Counters),
         Access::Get(Kind::Billing),
+        Access::Get(Kind::TestUser),
+        Access::Get(Kind::ChecklistChoices),
         Access::Query(Kind::OpenInvite),
         Access::Query(Kind::UndeliveredInvite),
+        Access::Check(Kind::Counters),
         Access::Replace(Kind::Checklist),
+        Access::Replace(Kind::ChecklistChoices),
+        Access::CreateIn(Kind::Outbox, Partition::Tenant),
+        Access::Create(Kind::Audit),
     ];
 
     async fn handle(cx: &TriggerCx, records: &[Record]) -> Failures {
@@ -89,45 +97,19 @@ pub(crate) enum Recomputed {
 }
 
 async fn recompute_once(cx: &TriggerCx, tenant: TenantId) -> Result<Recomputed> {
-    let wanted = (keys::checklist(tenant), keys::tenant(tenant), keys::counters(tenant), keys::billing(tenant));
-    let (checklist, settings, counters, billing) = cx.store().snapshot(wanted).await?;
-    // A tenant's items come to be in one transaction: where one is missing, the tenant is gone.
-    let (Some(checklist), Some(settings), Some(counters), Some(billing)) = (checklist, settings, counters, billing)
-    else {
+    let Some(state) = State::read(cx.store(), tenant).await? else {
         return Ok(Recomputed::AsKept);
     };
-    let (open, undelivered) = last_invites_out(cx, tenant, &counters).await?;
-    let facts = Facts {
-        tenant: &settings,
-        counters: &counters,
-        billing: &billing,
-        last_open_invite: open.as_ref(),
-        last_undelivered_invite: undelivered.as_ref(),
-    };
-    write_if_changed(cx, &checklist, fold(facts, Some(&checklist), cx.now())).await
-}
-
-/// Read after the snapshot, so it is no older than the checklist; and only while it can matter.
-async fn last_invites_out(
-    cx: &TriggerCx,
-    tenant: TenantId,
-    counters: &Counters,
-) -> Result<(Option<OpenInvite>, Option<UndeliveredInvite>)> {
-    if counters.first_accepted.is_some() {
-        return Ok((None, None));
-    }
-    futures::try_join!(last_of(cx, keys::open_invites(tenant)), last_of(cx, keys::undelivered_invites(tenant)))
-}
-
-async fn last_of<T: Item>(cx: &TriggerCx, range: Range<T>) -> Result<Option<T>> {
-    let page = cx.store().query(range, Order::Descending, 1, None).await?;
-    Ok(page.items.into_iter().next().map(|last| last.item))
-}
-
-async fn write_if_changed(cx: &TriggerCx, before: &Stored<Checklist>, next: Checklist) -> Result<Recomputed> {
-    if before.item == next {
+    let folded = fold(&CURRENT, state.facts(), Some(&state.checklist), cx.now());
+    if folded.checklist == state.checklist.item && folded.reopened.is_none() {
         return Ok(Recomputed::AsKept);
     }
-    cx.store().transaction().replace(before, &next, Problem::version_stale()).commit().await?;
+    let transaction = cx.store().transaction().replace(&state.checklist, &folded.checklist, Problem::version_stale());
+    let transaction = state.still_of_one_moment(transaction);
+    let transaction = match &folded.reopened {
+        Some(reopened) => reopening::reopen(cx, transaction, &state, &folded.checklist, reopened)?,
+        None => transaction,
+    };
+    transaction.commit().await?;
     Ok(Recomputed::Written)
 }

@@ -6,7 +6,7 @@
 use crate::recompute_checklist::{Recomputed, recompute};
 use common::error::{Problem, Result};
 use common::function::Function;
-use common::keys::{Kind, Whose};
+use common::keys::{Kind, Partition, Whose};
 use common::schedule::{Hours, ScheduledTrigger};
 use common::store::Access;
 use common::trigger::TriggerCx;
@@ -33,9 +33,15 @@ impl ScheduledTrigger for ReconcileChecklists {
         Access::Get(Kind::Tenant),
         Access::Get(Kind::Counters),
         Access::Get(Kind::Billing),
+        Access::Get(Kind::TestUser),
+        Access::Get(Kind::ChecklistChoices),
         Access::Query(Kind::OpenInvite),
         Access::Query(Kind::UndeliveredInvite),
+        Access::Check(Kind::Counters),
         Access::Replace(Kind::Checklist),
+        Access::Replace(Kind::ChecklistChoices),
+        Access::CreateIn(Kind::Outbox, Partition::Tenant),
+        Access::Create(Kind::Audit),
     ];
     const EVERY: Hours = Hours(6);
 

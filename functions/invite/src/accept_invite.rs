@@ -24,7 +24,7 @@ use domain::id::UserId;
 use domain::invite::{Invite, Outcome};
 use domain::member::{InvitedBy, Member, MemberStatus};
 use domain::role::Role;
-use domain::tenant::{Accepted, AdminChange, AdminsChanged};
+use domain::tenant::{Accepted, CountedSet, LastChange, Mark};
 use domain::text::DisplayName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -148,6 +148,7 @@ fn admit(cx: &Cx, invite: &Invite, user: UserId) -> Result<Transaction> {
         first_seen_at: now,
         last_seen_at: now,
         invited: Some(InvitedBy { user: invite.invited_by, invite: invite.id }),
+        plans_owned: 0,
     };
     let accepted = Change::new().set("outcome", Outcome::Accepted { by: user, at: now }).add("v", 1);
     // Whoever changed its role was told that this is what the person gets.
@@ -170,17 +171,14 @@ fn admit(cx: &Cx, invite: &Invite, user: UserId) -> Result<Transaction> {
 
 fn counted(cx: &Cx, invite: &Invite, user: UserId) -> Change {
     let now = cx.now();
-    let change = Change::new()
+    // An admin is one because somebody made them so; that anybody has signed in is their own doing.
+    let by = if invite.role == Role::Admin { invite.invited_by } else { user };
+    Change::new()
         .add("members", 1)
         .add("invited_members", 1)
-        .set_once("first_accepted", Accepted { invite: invite.id, by: user, at: now });
-    match invite.role {
-        Role::Admin => {
-            let changed = AdminsChanged { member: user, change: AdminChange::Added, by: invite.invited_by, at: now };
-            change.add("admins", 1).set("admins_changed", changed)
-        }
-        Role::Operator | Role::Viewer => change,
-    }
+        .set_once("first_accepted", Accepted { invite: invite.id, by: user, at: now })
+        .count(CountedSet::of_role(invite.role), &LastChange::added(user, Mark { by, at: now }))
+        .add("invite_changes", 1)
 }
 
 fn password_missing() -> Problem {

@@ -3,6 +3,7 @@
 //! A later mail of the same invite speaks for it, and so does later word of this one. A mail that went wrong also puts up the
 //! marker by which the checklist knows that somebody has to do something.
 
+use crate::seats;
 use common::error::{Code, Problem, Result};
 use common::keys;
 use common::store::{Change, Guard, Store, Stored, Transaction};
@@ -58,6 +59,11 @@ fn tell(transaction: Transaction, invite: &Stored<Invite>, delivery: Delivery) -
     // What is kept of the delivery has no version: it is nobody's edit.
     let as_read = Guard::unchanged(invite).and_equals("delivery", invite.delivery);
     let transaction = transaction.update(keys::invite(invite.tenant, invite.id), change, as_read, superseded());
+    let transaction = match delivery.went_wrong() || invite.delivery.went_wrong() {
+        true => seats::note_change(transaction, invite.tenant),
+        // There is no marker, and there will be none.
+        false => transaction,
+    };
     let key = keys::undelivered_invite(invite);
     match (invite.outcome, delivery.went_wrong()) {
         (None, true) => transaction.create_if(&invite.undelivered_marker(delivery), Guard::default(), superseded()),

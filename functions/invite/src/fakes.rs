@@ -15,6 +15,7 @@ pub(crate) fn member(role: Role) -> Member {
         first_seen_at: Timestamp::UNIX_EPOCH,
         last_seen_at: Timestamp::UNIX_EPOCH,
         invited: None,
+        plans_owned: 0,
     }
 }
 

@@ -5,14 +5,15 @@ use common::limit::{Act, INVITE_MAILS};
 use common::route::Cx;
 use domain::id::{InviteId, OutboxId, UserId};
 use domain::invite::Invite;
-use domain::outbox::{InviteMail, Message, Outbox, Owner};
+use domain::outbox::{InviteMail, Message, Outbox, Owner, Recipients};
 use domain::tenant::Tenant;
 use domain::user::User;
 
 /// What an invite's mail says, as it is to be sent.
 pub fn row(cx: &Cx, invite: &Invite, tenant: &Tenant, inviter: &User) -> Outbox {
     let message = Message::Invite(Box::new(words(invite, tenant, inviter)));
-    Outbox::new(invite.mail, Owner::Tenant(invite.tenant), invite.email.clone(), message, cx.now())
+    let to = Recipients::Email(invite.email.clone());
+    Outbox::new(invite.mail, Owner::Tenant(invite.tenant), to, message, cx.now())
 }
 
 fn words(invite: &Invite, tenant: &Tenant, inviter: &User) -> InviteMail {

@@ -125,9 +125,14 @@ fn keep_seat(transaction: Transaction, before: &Invite, next: &Invite, seat: Sea
     let (old, new) = (before.open_marker(), next.open_marker());
     match seat {
         Seat::GivenBack => seats::take(transaction.create(&new, moved()), next.tenant),
-        // Both end in the same second: they are one item, which a transaction may write once.
-        Seat::Held if old.expires_at == new.expires_at => transaction.create_if(&new, Guard::present(), moved()),
-        Seat::Held => transaction.delete(keys::open_invite(&old), Guard::present(), moved()).create(&new, moved()),
+        // Both end in the same second and give the same role: they are one item, which a transaction may write once.
+        Seat::Held if (old.role, old.expires_at) == (new.role, new.expires_at) => {
+            seats::note_change(transaction.create_if(&new, Guard::present(), moved()), next.tenant)
+        }
+        Seat::Held => {
+            let transaction = transaction.delete(keys::open_invite(&old), Guard::present(), moved());
+            seats::note_change(transaction.create(&new, moved()), next.tenant)
+        }
     }
 }
 

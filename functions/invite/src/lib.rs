@@ -36,6 +36,7 @@ mod membership_change;
 mod moved;
 mod operation;
 mod operations;
+mod recipients;
 mod seats;
 mod users;
 

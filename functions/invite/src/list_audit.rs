@@ -70,6 +70,8 @@ pub enum ActorView {
     },
     /// Whoever held the link of an invitation: nobody was signed in.
     LinkHolder,
+    /// Callaro itself: it follows from what somebody did before.
+    System,
 }
 
 impl Route for ListAudit {
@@ -111,7 +113,7 @@ impl Input {
 fn user_of(actor: Actor) -> Option<UserId> {
     match actor {
         Actor::User { id } => Some(id),
-        Actor::LinkHolder => None,
+        Actor::LinkHolder | Actor::System => None,
     }
 }
 
@@ -128,6 +130,7 @@ fn show_actor(actor: Actor, actors: &HashMap<UserId, User>) -> ActorView {
             ActorView::User { id, email, display_name: user.and_then(|user| user.display_name.clone()) }
         }
         Actor::LinkHolder => ActorView::LinkHolder,
+        Actor::System => ActorView::System,
     }
 }
 

@@ -24,6 +24,7 @@ impl FeedbackTrigger for MailFeedback {
         Access::Update(Kind::Invite),
         Access::Create(Kind::UndeliveredInvite),
         Access::Delete(Kind::UndeliveredInvite),
+        Access::Update(Kind::Counters),
     ];
 
     async fn handle(cx: &TriggerCx, feedback: &Feedback) -> Result<()> {

@@ -9,7 +9,7 @@ use common::store::{Change, Guard, Stored, Transaction};
 use domain::audit::{Action, Audit};
 use domain::id::{TenantId, UserId};
 use domain::member::{Member, MemberStatus, TestUser};
-use domain::tenant::{AdminChange, AdminsChanged, CountersMove};
+use domain::tenant::{CountersMove, LastChange, SetChange};
 
 pub struct MembershipChange<'a> {
     pub cx: &'a Cx,
@@ -92,19 +92,12 @@ impl MembershipChange<'_> {
         if moved == CountersMove::default() {
             return transaction;
         }
-        let change = Change::new()
-            .add("members", moved.members)
-            .add("admins", moved.admins)
-            .add("seats_taken", moved.seats_taken);
+        let change = Change::new().add("members", moved.members).add("seats_taken", moved.seats_taken);
+        let change = moved.roles.iter().fold(change, |change, (set, how)| change.count(*set, &self.last_change(*how)));
         let counters = keys::counters(self.tenant());
-        match moved.admins {
-            0 => transaction.update(counters, change, Guard::present(), Problem::try_again()),
-            1.. => {
-                let change = change.set("admins_changed", self.admins_changed(AdminChange::Added));
-                transaction.update(counters, change, Guard::present(), Problem::try_again())
-            }
-            ..0 => {
-                let change = change.set("admins_changed", self.admins_changed(AdminChange::Removed));
+        match moved.loses_an_admin() {
+            false => transaction.update(counters, change, Guard::present(), Problem::try_again()),
+            true => {
                 let another = Guard::present().and_at_least("admins", 2);
                 self.require_no_bills(transaction.update(counters, change, another, last_admin()))
             }
@@ -118,8 +111,8 @@ impl MembershipChange<'_> {
         transaction.check(keys::billing(self.tenant()), pays_not, billing_owner())
     }
 
-    fn admins_changed(&self, change: AdminChange) -> AdminsChanged {
-        AdminsChanged { member: self.before.user, change, by: self.caller.user, at: self.cx.now() }
+    fn last_change(&self, change: SetChange) -> LastChange {
+        LastChange { record: self.before.user.to_string(), change, by: self.caller.user, at: self.cx.now() }
     }
 
     fn write_test_user(&self, transaction: Transaction) -> Transaction {

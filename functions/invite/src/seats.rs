@@ -10,20 +10,28 @@ use common::keys;
 use common::route::Cx;
 use common::store::{Change, Guard, Order, Transaction};
 use domain::id::TenantId;
+use domain::role::Role;
+use futures::future::try_join_all;
 
 /// How many seats are given back at a time: as many as a request can want.
 const AT_A_TIME: u16 = domain::invite::MAX_ROWS as u16;
 
 /// Takes a seat for an invite.
 pub fn take(transaction: Transaction, tenant: TenantId) -> Transaction {
-    let one_more = Change::new().add("seats_taken", 1);
+    let one_more = Change::new().add("seats_taken", 1).add("invite_changes", 1);
     let one_is_left = Guard::present().and_below_other("seats_taken", "seats");
     transaction.update(keys::counters(tenant), one_more, one_is_left, full())
 }
 
+/// Says that the invites that are out changed, where no seat is taken or given back by that.
+pub fn note_change(transaction: Transaction, tenant: TenantId) -> Transaction {
+    let changed = Change::new().add("invite_changes", 1);
+    transaction.update(keys::counters(tenant), changed, Guard::present(), Problem::try_again())
+}
+
 /// Gives the seats of `count` open invites back.
 pub fn give_back(transaction: Transaction, tenant: TenantId, count: i64) -> Transaction {
-    let less = Change::new().add("seats_taken", -count);
+    let less = Change::new().add("seats_taken", -count).add("invite_changes", 1);
     transaction.update(keys::counters(tenant), less, Guard::present(), Problem::try_again())
 }
 
@@ -46,8 +54,10 @@ pub enum Reclaimed {
 
 /// Takes their seats from invites that have expired.
 pub async fn reclaim(cx: &Cx, tenant: TenantId) -> Result<Reclaimed> {
-    let first_to_end = cx.store().query(keys::open_invites(tenant), Order::Ascending, AT_A_TIME, None).await?;
-    let expired: Vec<_> = first_to_end.items.iter().filter(|open| open.expires_at <= cx.now()).collect();
+    let first_to_end = |role| cx.store().query(keys::open_invites_for(tenant, role), Order::Ascending, AT_A_TIME, None);
+    let pages = try_join_all(Role::ALL.map(first_to_end)).await?;
+    let open = pages.iter().flat_map(|page| &page.items);
+    let expired: Vec<_> = open.filter(|open| open.expires_at <= cx.now()).take(AT_A_TIME.into()).collect();
     if expired.is_empty() {
         return Ok(Reclaimed::None);
     }

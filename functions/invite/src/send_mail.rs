@@ -5,6 +5,7 @@
 //! stream keeps the record, a day; then it is in the on-failure destination.
 
 use crate::delivery_note::{self, About};
+use crate::recipients;
 use common::auth::token::TokenKind;
 use common::error::{Problem, Result};
 use common::function::Function;
@@ -36,6 +37,9 @@ impl StreamTrigger for SendMail {
         Access::Update(Kind::Invite),
         Access::Create(Kind::UndeliveredInvite),
         Access::Delete(Kind::UndeliveredInvite),
+        Access::Update(Kind::Counters),
+        Access::Query(Kind::Member),
+        Access::BatchGet(Kind::User),
     ];
     const SIGNS: &'static [TokenKind] = &[TokenKind::Invite, TokenKind::SignUp];
     const SENDS_MAIL: SendsMail = SendsMail::Yes;
@@ -106,9 +110,10 @@ async fn send(cx: &TriggerCx, row: Stored<Outbox>) -> Result<()> {
         return enter(cx, row, withdrawn).await.map(|_| ());
     }
     let mail = mail::render(cx, &row)?;
+    let to = recipients::of(cx, &row).await?;
     let until = cx.now().saturating_add(LEASE).map_err(Problem::internal)?;
     let leased = enter(cx, row, SendState::Sending { until }).await?;
-    match mail::send(cx, &leased, &mail).await? {
+    match mail::send(cx, &leased, &to, &mail).await? {
         Sent::Taken { message_id } => {
             close(cx, leased, SendState::Sent { message_id, at: cx.now() }, Delivery::Sent).await
         }

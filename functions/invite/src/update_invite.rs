@@ -8,6 +8,7 @@
 use crate::invite_relink::{self, Subject};
 use crate::invite_view::{self, InviteView, not_pending};
 use crate::moved::{moved, until_unmoved};
+use crate::seats;
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
@@ -122,9 +123,10 @@ async fn change_role(cx: &Cx, caller: &InTenant, subject: &Subject, role: Role) 
         .store()
         .transaction()
         .update(keys::invite(next.tenant, next.id), change, as_read, moved())
-        .create_if(&next.open_marker(), Guard::present(), moved())
+        .delete(keys::open_invite(&before.open_marker()), Guard::present(), moved())
+        .create(&next.open_marker(), moved())
         .create(&audit(cx, subject, &next)?, Problem::try_again());
-    caller.require_still(transaction).commit().await?;
+    caller.require_still(seats::note_change(transaction, next.tenant)).commit().await?;
     Ok(invite_view::show(&next, inviter.as_ref(), cx.now()))
 }
 

@@ -124,6 +124,7 @@ impl Workspace {
                 first_seen_at: now,
                 last_seen_at: now,
                 invited: None,
+                plans_owned: 0,
             },
             billing: Billing::new(tenant),
             tenant: Tenant::new(tenant, claims.company_name, claims.time_zone, created),
@@ -136,10 +137,13 @@ impl Workspace {
             tenant: &self.tenant,
             counters: &self.counters,
             billing: &self.billing,
+            test_user: None,
+            choices: None,
             last_open_invite: None,
+            last_open_operator_invite: None,
             last_undelivered_invite: None,
         };
-        checklist::fold(facts, None, cx.now())
+        checklist::fold(&checklist::CURRENT, facts, None, cx.now()).checklist
     }
 }
 

@@ -14,7 +14,7 @@ use common::store::{self, Access};
 use domain::Timestamp;
 use domain::email::Email;
 use domain::id::OutboxId;
-use domain::outbox::{Message, Outbox, Owner, SignUpMail};
+use domain::outbox::{Message, Outbox, Owner, Recipients, SignUpMail};
 use domain::text::CompanyName;
 use domain::time_zone::TimeZoneName;
 use jiff::SignedDuration;
@@ -80,7 +80,7 @@ impl Route for CreateSignUp {
         let row = Outbox::new(
             OutboxId::from_uuid(cx.new_id()?),
             Owner::Email(input.email.clone()),
-            input.email.clone(),
+            Recipients::Email(input.email.clone()),
             message,
             cx.now(),
         );
