@@ -8,11 +8,12 @@ pub struct Area {
     pub functions: &'static [&'static Function],
 }
 
-pub static AREAS: [Area; 5] = [
+pub static AREAS: [Area; 6] = [
     Area { name: "profile", functions: profile::FUNCTIONS },
     Area { name: "invite", functions: invite::FUNCTIONS },
     Area { name: "checklist", functions: checklist::FUNCTIONS },
     Area { name: "billing", functions: billing::FUNCTIONS },
+    Area { name: "connect", functions: connect::FUNCTIONS },
     Area { name: "api", functions: api::FUNCTIONS },
 ];
 
