@@ -95,6 +95,7 @@ impl Cast {
         match parameter {
             "user" => &self.operator.id,
             "invite" => &self.invite,
+            "step" => "phone-number",
             other => panic!("what is {other}?"),
         }
     }

@@ -122,6 +122,7 @@ async fn call(world: &World, http: &Http, path: &str, by: &Person, tenant: Optio
     let request = match http.method.as_str() {
         "GET" => world.get(path),
         "DELETE" => world.delete(path),
+        "PUT" => world.put(path, (http.example)()),
         "PATCH" => world.patch(path, (http.example)()),
         _ => world.post(path, (http.example)()),
     };

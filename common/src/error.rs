@@ -54,6 +54,8 @@ codes! {
     InviteNotPending = "invite_not_pending" 409 "The invitation is not pending";
     InviteUndeliverable = "invite_undeliverable" 409 "The address takes no mail";
     BillingOwner = "billing_owner" 409 "The billing owner";
+    StepsRequired = "steps_required" 409 "Required steps are open";
+    StepRequired = "step_required" 409 "The step is required";
     IdempotencyInFlight = "idempotency_in_flight" 409 "The same request is still under way";
     InviteGone = "invite_gone" 410 "The invitation is not open any more";
     LinkGone = "link_gone" 410 "The link is not good any more";

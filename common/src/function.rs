@@ -10,7 +10,7 @@ use crate::error::Code;
 use crate::feedback::{self, FeedbackTrigger};
 use crate::idempotency::Idempotency;
 use crate::reply::Content;
-use crate::route::{Method, Route};
+use crate::route::{Method, Revalidation, Route};
 use crate::schedule::{self, Hours, ScheduledTrigger};
 use crate::signing_keys::{self, Fetch};
 use crate::store::{Access, Declared};
@@ -53,6 +53,7 @@ pub struct Http {
     pub path: &'static str,
     pub auth: Auth,
     pub idempotency: Idempotency,
+    pub revalidation: Revalidation,
     pub success: u16,
     refuses: &'static [Code],
     pub input: fn(&mut SchemaGenerator) -> Schema,
@@ -102,6 +103,7 @@ impl Function {
                 path: R::PATH,
                 auth: R::AUTH,
                 idempotency: R::IDEMPOTENCY,
+                revalidation: R::REVALIDATION,
                 success: R::SUCCESS,
                 refuses: R::REFUSES,
                 input: crate::route::input_schema::<R>,

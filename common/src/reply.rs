@@ -43,6 +43,10 @@ impl<T> Reply<T> {
         self.with(header::ETAG, format!("\"{state}\""))
     }
 
+    pub(crate) fn etag_named(&self) -> Option<&str> {
+        self.headers.iter().find(|(name, _)| *name == header::ETAG).map(|(_, value)| value.as_str())
+    }
+
     /// Says that part of what was asked for could not be done now, and may be done by the same request later.
     pub fn unfinished(self) -> Reply<T> {
         Reply { finality: Finality::Unfinished, ..self }

@@ -30,6 +30,7 @@ use uuid::Uuid;
 pub enum Method {
     Get,
     Post,
+    Put,
     Patch,
     Delete,
 }
@@ -39,13 +40,14 @@ impl Method {
         match self {
             Method::Get => "GET",
             Method::Post => "POST",
+            Method::Put => "PUT",
             Method::Patch => "PATCH",
             Method::Delete => "DELETE",
         }
     }
 
     pub const fn has_body(self) -> bool {
-        matches!(self, Method::Post | Method::Patch)
+        matches!(self, Method::Post | Method::Put | Method::Patch)
     }
 
     const fn members_from(self) -> MembersFrom {
@@ -54,6 +56,15 @@ impl Method {
             false => MembersFrom::Query,
         }
     }
+}
+
+/// Whether a client that has an answer can ask for another only if there is one
+/// (RFC 9110 §13.1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revalidation {
+    None,
+    /// Every answer has an `ETag`; to a request that names it in `If-None-Match` the answer is 304, without a body.
+    ByEtag,
 }
 
 /// One HTTP operation. Everything the outside has to know of it is a constant or a type here.
@@ -73,6 +84,7 @@ pub trait Route: Sized + 'static {
     const SUCCESS: u16 = 200;
     /// Whether a client can send a request again and know that it is carried out once.
     const IDEMPOTENCY: Idempotency = Idempotency::None;
+    const REVALIDATION: Revalidation = Revalidation::None;
     const SIGNS: &'static [TokenKind] = &[];
     const MEMORY_MB: u32 = 256;
 
@@ -171,6 +183,12 @@ impl Cx {
         })?;
         // An ETag that is not one of ours cannot be the current one.
         value.trim_matches('"').parse().map_err(|_| Problem::version_stale())
+    }
+
+    /// Whether the client has the answer with this ETag already. Strength does not matter here (RFC 9110 §13.1.2).
+    fn has(&self, etag: &str) -> bool {
+        let named = self.header("if-none-match").unwrap_or_default();
+        named.split(',').map(str::trim).any(|named| named == "*" || named.strip_prefix("W/").unwrap_or(named) == etag)
     }
 
     pub fn new_id(&self) -> Result<Uuid> {
@@ -278,6 +296,11 @@ async fn handle_once<R: Route>(
 
 async fn handle<R: Route>(cx: &Cx, caller: R::Caller, input: R::Input) -> Result<Response<Body>> {
     let reply = R::handle(cx, caller, input).await?;
+    if let (Revalidation::ByEtag, Some(etag)) = (R::REVALIDATION, reply.etag_named())
+        && cx.has(etag)
+    {
+        return not_modified(etag);
+    }
     let (body, media_type) = reply.body.encode()?;
     let mut response = Response::builder().status(R::SUCCESS);
     if let Some(media_type) = media_type {
@@ -288,6 +311,11 @@ async fn handle<R: Route>(cx: &Cx, caller: R::Caller, input: R::Input) -> Result
     }
     let response = response.extension(reply.finality);
     response.body(body).map_err(Problem::internal)
+}
+
+fn not_modified(etag: &str) -> Result<Response<Body>> {
+    let response = Response::builder().status(http::StatusCode::NOT_MODIFIED).header(header::ETAG, header_value(etag));
+    response.body(Body::Empty).map_err(Problem::internal)
 }
 
 fn problem_response(problem: &Problem, request_id: &str) -> Response<Body> {

@@ -5,7 +5,7 @@
 
 use crate::id::{TenantId, UserId};
 use crate::tenant::Mark;
-use crate::text::Note;
+use crate::text::Reason;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,7 +98,7 @@ pub struct Choices {
 /// That somebody leaves an optional step out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Skip {
-    pub reason: Note,
+    pub reason: Reason,
     pub by: UserId,
     pub at: Timestamp,
 }

@@ -10,6 +10,7 @@ use common::error::Code;
 use common::function::{Function, Http};
 use common::json::sorted;
 use common::request::MAX_BODY;
+use common::route::Revalidation;
 use functions::{AREAS, Area};
 use operation::Operation;
 use schemas::Schemas;
@@ -51,7 +52,8 @@ fn paths(areas: &[Area], schemas: &mut Schemas) -> Map<String, Value> {
     let versioned = versioned_paths(areas);
     let mut paths = Map::new();
     for (area, function, http) in routes(areas) {
-        let etag = if versioned.contains(http.path) { operation::Etag::Answered } else { operation::Etag::Unknown };
+        let has_etag = versioned.contains(http.path) || http.revalidation == Revalidation::ByEtag;
+        let etag = if has_etag { operation::Etag::Answered } else { operation::Etag::Unknown };
         let operation = Operation { area: area.name, function, http, etag }.describe(schemas);
         let item = paths.entry(http.path).or_insert_with(|| json!({}));
         item[http.method.as_str().to_lowercase()] = operation;
@@ -125,6 +127,8 @@ fn description() -> String {
         "**Changes.** What several people may edit is answered with an `ETag`. Send it back as `If-Match` with a \
          change: if somebody else was faster you get 412 `version_stale`, and nothing is saved; without it, 428 \
          `if_match_required`.",
+        "**Looking again.** An operation that takes `If-None-Match` answers 304 without a body while what you have, by its \
+         `ETag`, is still what there is. That is the cheap way to wait for a change.",
     ]
     .join("\n\n")
 }

@@ -59,6 +59,7 @@ fn method(method: common::route::Method) -> Method {
     match method {
         Declared::Get => Method::GET,
         Declared::Post => Method::POST,
+        Declared::Put => Method::PUT,
         Declared::Patch => Method::PATCH,
         Declared::Delete => Method::DELETE,
     }

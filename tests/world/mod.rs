@@ -212,6 +212,10 @@ impl World {
         RequestTo::new(self, "POST", path).json(body)
     }
 
+    pub fn put(&self, path: &str, body: Value) -> RequestTo<'_> {
+        RequestTo::new(self, "PUT", path).json(body)
+    }
+
     pub fn patch(&self, path: &str, body: Value) -> RequestTo<'_> {
         RequestTo::new(self, "PATCH", path).json(body)
     }

@@ -6,7 +6,7 @@ use common::error::{Code, Problem, Result};
 use common::function::Function;
 use common::keys::{self, Kind};
 use common::reply::Reply;
-use common::route::{Cx, Method, NoInput, Route};
+use common::route::{Cx, Method, NoInput, Revalidation, Route};
 use common::store::Access;
 use domain::role::Permission;
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ impl Route for GetChecklist {
     const AUTH: Auth = Auth::Member(Permission::ReadChecklist);
     const ACCESS: &'static [Access] = &[Access::Get(Kind::Checklist)];
     const REFUSES: &'static [Code] = &[];
+    const REVALIDATION: Revalidation = Revalidation::ByEtag;
     type Caller = InTenant;
     type Input = NoInput;
     type Output = ChecklistView;

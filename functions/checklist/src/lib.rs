@@ -2,13 +2,25 @@
 
 use common::function::Function;
 
+pub mod dismiss_checklist;
 pub mod facts;
 pub mod get_checklist;
 pub mod recompute_checklist;
 pub mod reconcile_checklists;
+pub mod restore_checklist;
+pub mod skip_checklist_step;
+pub mod unskip_checklist_step;
 
 mod checklist_view;
+mod choosing;
 mod reopening;
 
-pub static FUNCTIONS: &[&Function] =
-    &[&get_checklist::FUNCTION, &recompute_checklist::FUNCTION, &reconcile_checklists::FUNCTION];
+pub static FUNCTIONS: &[&Function] = &[
+    &get_checklist::FUNCTION,
+    &dismiss_checklist::FUNCTION,
+    &restore_checklist::FUNCTION,
+    &skip_checklist_step::FUNCTION,
+    &unskip_checklist_step::FUNCTION,
+    &recompute_checklist::FUNCTION,
+    &reconcile_checklists::FUNCTION,
+];

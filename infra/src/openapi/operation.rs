@@ -7,6 +7,7 @@ use common::auth::caller::Auth;
 use common::error::Code;
 use common::function::{Function, Http};
 use common::idempotency::{Idempotency, KEY_HEADER};
+use common::route::Revalidation;
 use serde_json::{Value, json};
 
 pub(super) struct Operation<'a> {
@@ -39,6 +40,7 @@ impl Operation<'_> {
         }
         parameters.extend(self.tenant_header(schemas));
         parameters.extend(self.if_match_header());
+        parameters.extend(self.if_none_match_header());
         parameters.extend(self.key_header());
 
         let mut operation = json!({
@@ -92,6 +94,22 @@ impl Operation<'_> {
                 "schema": { "type": "string" },
             })
         })
+    }
+
+    fn if_none_match_header(&self) -> Option<Value> {
+        self.can_be_revalidated().then(|| {
+            json!({
+                "name": "If-None-Match",
+                "in": "header",
+                "required": false,
+                "description": "The ETag of what you have. While that is what there is, the answer is 304.",
+                "schema": { "type": "string" },
+            })
+        })
+    }
+
+    pub(super) fn can_be_revalidated(&self) -> bool {
+        self.http.revalidation == Revalidation::ByEtag
     }
 
     fn key_header(&self) -> Option<Value> {

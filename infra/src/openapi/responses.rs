@@ -36,7 +36,7 @@ impl Header {
                 "schema": { "type": "string" },
             }),
             Header::Etag => json!({
-                "description": "The version of what is answered. Send it as If-Match with a change.",
+                "description": "The version of what is answered. Send it as If-Match with a change, or as If-None-Match to look again, where the operation takes that.",
                 "schema": { "type": "string" },
             }),
             Header::Replayed => json!({
@@ -63,6 +63,11 @@ fn headers(of: impl IntoIterator<Item = Header>) -> Map<String, Value> {
 pub(super) fn responses(operation: &Operation, schemas: &mut Schemas) -> Map<String, Value> {
     let mut responses = Map::new();
     responses.insert(operation.http.success.to_string(), success(operation, schemas));
+    if operation.can_be_revalidated() {
+        let headers = headers([Header::RequestId, Header::Etag]);
+        responses
+            .insert("304".to_owned(), json!({ "description": "What you have is what there is.", "headers": headers }));
+    }
     for (status, codes) in by_status(operation) {
         responses.insert(status.to_string(), refusal(&codes, schemas));
     }
