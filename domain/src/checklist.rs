@@ -254,3 +254,6 @@ impl Choices {
         Choices { tenant, skips: BTreeMap::new(), dismissal: None }
     }
 }
+
+#[cfg(test)]
+mod tests;

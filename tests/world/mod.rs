@@ -355,6 +355,24 @@ impl World {
         steps.iter().find(|step| step["id"] == id).unwrap_or_else(|| panic!("no step {id}")).clone()
     }
 
+    /// Does everything that a launch requires; the backup admin.
+    pub async fn make_launch_ready(&self, admin: &Person) -> Person {
+        let backup = self.bring_in(admin, "backup@acme.example", "admin").await;
+        let contact = json!({ "name": "Office", "email": "office@acme.example", "phone": null });
+        let settings = json!({ "business_contact": contact, "country": "DE", "default_time_zone_confirmed": true });
+        self.change("/v1/tenant", admin, settings).await.expect_status(200);
+        self.change("/v1/billing", admin, json!({ "billing_owner": admin.id })).await.expect_status(200);
+        let tester = self.bring_in(admin, "tester@acme.example", "operator").await;
+        let path = format!("/v1/members/{}", tester.id);
+        self.patch(&path, json!({ "test_user": true })).by(admin).send().await.expect_status(200);
+        self.post("/v1/access-rehearsals", json!({})).by(&tester).send().await.expect_status(201);
+        let crm = json!({ "kind": "crm", "name": "Salesforce", "connection": { "account": "acme.my.salesforce.com" } });
+        self.post("/v1/integrations", crm).by(admin).send().await.expect_status(201);
+        let progress = &self.checklist(admin).await["progress"]["required"];
+        assert_eq!(*progress, json!({ "done": 7, "total": 7 }));
+        backup
+    }
+
     /// Changes settings under the version they have now.
     pub async fn change(&self, path: &str, by: &Person, body: Value) -> Answer {
         let before = self.get(path).by(by).send().await.expect_status(200);
