@@ -12,3 +12,14 @@ mod removal;
 mod resending;
 mod seats;
 mod table;
+
+/// Set, a run has time: races are run as often as they are said to hold (`.ci/long-run`).
+const LONG_RUN: &str = "CALLARO_LONG_RUN";
+
+/// How often a race is run that a long run runs `full` times: otherwise a quarter of that.
+fn trials(full: usize) -> usize {
+    match common::config::process_environment(LONG_RUN) {
+        Some(_) => full,
+        None => full / 4,
+    }
+}
