@@ -3,6 +3,7 @@
 
 mod accepting;
 mod admins;
+mod api_keys;
 mod crew;
 mod ending;
 mod limits;
@@ -11,4 +12,4 @@ mod rehearsing;
 mod removal;
 mod resending;
 mod seats;
-mod table;
+pub mod table;
