@@ -101,7 +101,6 @@ async fn the_first_use_of_a_key_completes_its_step_and_its_removal_takes_that_ba
     let step = world.step(&ada, "api-key").await;
     assert_eq!((&step["state"], &step["why"], step.get("evidence")), (&json!("incomplete"), &unused, None));
     assert!(step["regressed_at"].is_string(), "{step}");
-    world.books().await.assert_whole();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,9 +162,9 @@ async fn a_key_that_is_removed_is_dead_with_the_answer_and_the_others_live() {
     call(&world, &other).await.expect_status(200);
     let left: Vec<_> = listed(&world, &ada).await.iter().map(|row| row["name"].clone()).collect();
     assert_eq!(left, [json!("Other")]);
-    let books = world.books().await;
-    books.assert_whole();
-    assert_eq!(books.counters(&ada.tenant).used_api_keys, 1);
+    let step = world.step(&ada, "api-key").await;
+    let detail = "1 live API key has been used.";
+    assert_eq!((&step["state"], &step["evidence"]["detail"]), (&json!("complete"), &json!(detail)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +174,7 @@ async fn a_name_that_is_none_is_refused_and_makes_no_key() {
     let before = kept(&world).await;
     let long = "x".repeat(41);
     for (body, pointer, code) in [
-        (json!({}), "/name", "required"),
+        (json!({}), "/name", "missing"),
         (json!({ "name": null }), "/name", "wrong_type"),
         (json!({ "name": 1 }), "/name", "wrong_type"),
         (json!({ "name": " " }), "/name", "text_empty"),
@@ -205,7 +204,7 @@ async fn keys_are_for_admins_to_make_see_and_remove() {
             [world.get("/v1/api-keys"), world.post("/v1/api-keys", json!({ "name": "Mine" })), world.delete(&path)]
         {
             let refused = request.by(person).send().await.expect_problem(403, "forbidden");
-            assert_eq!(refused.body["permission"], "api_keys:manage");
+            assert_eq!(refused.body["permission"], "api-keys:manage");
         }
     }
     assert_eq!(kept(&world).await, before);
@@ -237,8 +236,6 @@ async fn the_list_is_read_a_page_at_a_time_the_oldest_key_first() {
     let mut made = Vec::new();
     for name in ["A", "B", "C"] {
         made.push(world.make_api_key(&ada, name).await.id);
-        // The time is in the id, to the millisecond.
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
     let ids = |page: &Value| {
         page["data"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
