@@ -104,6 +104,14 @@ impl Problem {
         )
     }
 
+    /// One answer to all API keys that are not good, whatever is wrong with them.
+    pub fn no_live_key() -> Problem {
+        Problem::new(
+            Code::Unauthenticated,
+            "This needs a live API key as the bearer token, and the request had none, or one that is mistyped or was removed. Ask a Tenant Admin for a new one.",
+        )
+    }
+
     /// One answer for what is not there and for what is somebody else's, so that nobody can tell them apart.
     pub fn not_found() -> Problem {
         Problem::new(Code::NotFound, "There is nothing here that you can see. Check the address and the workspace.")

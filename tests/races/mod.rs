@@ -3,6 +3,7 @@
 
 mod accepting;
 mod admins;
+mod api_keys;
 mod crew;
 mod ending;
 mod limits;
@@ -11,7 +12,7 @@ mod rehearsing;
 mod removal;
 mod resending;
 mod seats;
-mod table;
+pub mod table;
 
 /// Set, a run has time: races are run as often as they are said to hold (`.ci/long-run`).
 const LONG_RUN: &str = "CALLARO_LONG_RUN";

@@ -1,6 +1,7 @@
 //! What people do with the product, by area.
 
 mod access;
+mod api_keys;
 mod attacks;
 mod audit;
 mod billing;

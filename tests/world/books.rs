@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use common::keys::{self, Item, Kind};
 use domain::Timestamp;
 use domain::audit::{Action, Actor, Audit};
+use domain::connect::ApiKey;
 use domain::id::{InviteId, TenantId, UserId};
 use domain::invite::{Invite, InviteEmail, InviteStatus, OpenInvite, Outcome, UndeliveredInvite};
 use domain::member::Member;
@@ -26,6 +27,7 @@ pub struct Books {
     holds: Vec<InviteEmail>,
     open: Vec<OpenInvite>,
     undelivered: Vec<UndeliveredInvite>,
+    api_keys: Vec<ApiKey>,
     audits: Vec<Audit>,
     /// The outbox.
     pub mails: Vec<Outbox>,
@@ -53,6 +55,7 @@ impl World {
             holds: all(&mut items),
             open: all(&mut items),
             undelivered: all(&mut items),
+            api_keys: all(&mut items),
             audits: all(&mut items),
             mails: all(&mut items),
             users: all(&mut items),
@@ -189,6 +192,8 @@ impl Books {
         let kept = [counters.members, counters.admins, counters.invited_members, counters.seats_taken];
         assert_eq!(kept, counted, "members, admins, people who came by an invite, seats taken");
         assert_eq!(counters.first_accepted.is_some(), accepted > 0);
+        let used_keys = self.api_keys.iter().filter(|key| key.tenant == tenant && key.first_used_at.is_some());
+        assert_eq!(counters.used_api_keys, u64::try_from(used_keys.count()).unwrap(), "live API keys that were used");
     }
 }
 

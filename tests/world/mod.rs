@@ -1,6 +1,7 @@
 //! A running stack, and what a browser and a person do with it.
 
 mod answer;
+mod api_key;
 mod books;
 mod deployed;
 mod document;
@@ -14,6 +15,7 @@ mod recorded_table;
 mod request;
 
 pub use answer::Answer;
+pub use api_key::ApiKey;
 pub use books::Books;
 pub use held_table::HeldTable;
 pub use logs::Logs;
@@ -340,6 +342,12 @@ impl World {
         let result = &answer.body["results"][0];
         assert_eq!(result["status"], "invited", "{result}");
         result["invite"].clone()
+    }
+
+    /// An admin makes an API key.
+    pub async fn make_api_key(&self, admin: &Person, name: &str) -> ApiKey {
+        let answer = self.post("/v1/api-keys", json!({ "name": name })).by(admin).send().await;
+        ApiKey::from(&answer.expect_status(201))
     }
 
     /// The checklist, once it has caught up.
