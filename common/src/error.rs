@@ -54,6 +54,8 @@ codes! {
     InviteNotPending = "invite_not_pending" 409 "The invitation is not pending";
     InviteUndeliverable = "invite_undeliverable" 409 "The address takes no mail";
     BillingOwner = "billing_owner" 409 "The billing owner";
+    IntegrationOwner = "integration_owner" 409 "The owner of a planned integration";
+    NumberExists = "number_exists" 409 "The number is there already";
     IdempotencyInFlight = "idempotency_in_flight" 409 "The same request is still under way";
     InviteGone = "invite_gone" 410 "The invitation is not open any more";
     LinkGone = "link_gone" 410 "The link is not good any more";

@@ -198,7 +198,14 @@ mod tests {
         for role in [Role::Operator, Role::Viewer] {
             let allowed: Vec<_> =
                 Permission::ALL.into_iter().filter(|&p| role.may(p)).map(Permission::as_str).collect();
-            let own = ["tenant:read", "tenant:leave", "members:read", "access:rehearse", "checklist:read"];
+            let own = [
+                "tenant:read",
+                "tenant:leave",
+                "members:read",
+                "access:rehearse",
+                "checklist:read",
+                "connections:read",
+            ];
             assert_eq!(allowed, own, "{role:?}");
         }
     }
