@@ -75,6 +75,9 @@ struct Cast {
     stranger: Person,
     /// An open invite's id.
     invite: String,
+    /// The ids of an integration and of a phone number.
+    integration: String,
+    number: String,
 }
 
 impl Cast {
@@ -85,9 +88,11 @@ impl Cast {
         let viewer = world.bring_in(&admin, "vic@acme.example", "viewer").await;
         let stranger = world.sign_up("bob@other.example", "Other Ltd").await;
         let invite = world.invite(&admin, "ivy@acme.example", "viewer").await;
+        let integration = world.connect(&admin, "Salesforce").await;
+        let number = world.add_number(&admin, "+4930901820").await;
         world.settled().await;
         let invite = invite["id"].as_str().unwrap().to_owned();
-        Cast { world, admin, operator, viewer, stranger, invite }
+        Cast { world, admin, operator, viewer, stranger, invite, integration, number }
     }
 
     /// What a path's parameter of this name can stand for.
@@ -95,6 +100,8 @@ impl Cast {
         match parameter {
             "user" => &self.operator.id,
             "invite" => &self.invite,
+            "integration" => &self.integration,
+            "number" => &self.number,
             other => panic!("what is {other}?"),
         }
     }

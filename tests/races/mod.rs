@@ -3,6 +3,7 @@
 
 mod accepting;
 mod admins;
+mod connecting;
 mod crew;
 mod ending;
 mod limits;

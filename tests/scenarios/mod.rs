@@ -5,6 +5,7 @@ mod attacks;
 mod audit;
 mod billing;
 mod checklist;
+mod connect;
 mod idempotency;
 mod invite;
 mod invite_changes;
