@@ -65,6 +65,7 @@ pub(crate) async fn use_everything(world: &World) {
     let ada = world.sign_in(&ada).await;
     use_invites(world, &ada).await;
     use_memberships(world, &ada).await;
+    use_connections(world, &ada).await;
     use_seats(world, &ada).await;
     world.settled().await;
 
@@ -145,6 +146,32 @@ async fn use_api_keys(world: &World, admin: &Person) {
         }
     }
     world.get("/v1/api-keys").by(admin).send().await.expect_status(200);
+}
+
+/// Plans and connects, for oneself and for another; has numbers once and says so.
+async fn use_connections(world: &World, ada: &Person) {
+    let otto = world.bring_in(ada, "otto@acme.example", "operator").await;
+    for integration in
+        [world.plan(ada, &otto.id).await, world.plan(ada, &ada.id).await, world.connect(ada, "Outlook").await]
+    {
+        world.delete(&format!("/v1/integrations/{integration}")).by(ada).send().await.expect_status(204);
+    }
+    for (path, body) in
+        [("/v1/integrations", world.planned_for(&otto.id)), ("/v1/phone-numbers", json!({ "number": "+4930901821" }))]
+    {
+        let keyed =
+            async |key: &str| world.post(path, body.clone()).by(ada).header("idempotency-key", key).send().await;
+        for _ in ["the first time", "once more"] {
+            keyed("1").await.expect_status(201);
+        }
+        assert!([201, 409].contains(&keyed("2").await.status));
+        world.post(path, json!({})).by(ada).header("idempotency-key", "3").send().await.expect_status(422);
+        world.get(path).by(ada).send().await.expect_status(200);
+    }
+    let refused = world.post("/v1/integrations", world.planned_for("usr_00000000000000000000000000000000"));
+    refused.by(ada).header("idempotency-key", "4").send().await.expect_status(422);
+    let number = world.add_number(ada, "+4930901822").await;
+    world.delete(&format!("/v1/phone-numbers/{number}")).by(ada).send().await.expect_status(204);
 }
 
 /// Finds the workspace full of invites that have expired: when inviting, when sending again, when accepting.

@@ -77,6 +77,9 @@ struct Cast {
     invite: String,
     /// An API key that has been used.
     key: ApiKey,
+    /// The ids of an integration and of a phone number.
+    integration: String,
+    number: String,
 }
 
 impl Cast {
@@ -89,9 +92,11 @@ impl Cast {
         let invite = world.invite(&admin, "ivy@acme.example", "viewer").await;
         let key = world.make_api_key(&admin, "Importer").await;
         world.get("/v1/api-keys/current").token(&key.text).send().await.expect_status(200);
+        let integration = world.connect(&admin, "Salesforce").await;
+        let number = world.add_number(&admin, "+4930901820").await;
         world.settled().await;
         let invite = invite["id"].as_str().unwrap().to_owned();
-        Cast { world, admin, operator, viewer, stranger, invite, key }
+        Cast { world, admin, operator, viewer, stranger, invite, key, integration, number }
     }
 
     /// What a path's parameter of this name can stand for.
@@ -101,6 +106,8 @@ impl Cast {
             "invite" => &self.invite,
             "step" => "phone-number",
             "key" => &self.key.id,
+            "integration" => &self.integration,
+            "number" => &self.number,
             other => panic!("what is {other}?"),
         }
     }

@@ -56,6 +56,8 @@ codes! {
     BillingOwner = "billing_owner" 409 "The billing owner";
     StepsRequired = "steps_required" 409 "Required steps are open";
     StepRequired = "step_required" 409 "The step is required";
+    IntegrationOwner = "integration_owner" 409 "The owner of a planned integration";
+    NumberExists = "number_exists" 409 "The number is there already";
     IdempotencyInFlight = "idempotency_in_flight" 409 "The same request is still under way";
     InviteGone = "invite_gone" 410 "The invitation is not open any more";
     LinkGone = "link_gone" 410 "The link is not good any more";

@@ -4,6 +4,7 @@
 mod accepting;
 mod admins;
 mod api_keys;
+mod connecting;
 mod crew;
 mod ending;
 mod limits;

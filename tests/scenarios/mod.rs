@@ -7,6 +7,7 @@ mod audit;
 mod billing;
 mod checklist;
 mod checklist_choices;
+mod connect;
 mod idempotency;
 mod invite;
 mod invite_changes;

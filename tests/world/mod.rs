@@ -350,6 +350,31 @@ impl World {
         ApiKey::from(&answer.expect_status(201))
     }
 
+    /// An admin records that a CRM is connected; its id.
+    pub async fn connect(&self, admin: &Person, name: &str) -> String {
+        let body = json!({ "kind": "crm", "name": name, "connection": { "account": "acme" } });
+        let answer = self.post("/v1/integrations", body).by(admin).send().await.expect_status(201);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// An admin plans a CRM, which somebody connects within a week; its id.
+    pub async fn plan(&self, admin: &Person, owner: &str) -> String {
+        let answer = self.post("/v1/integrations", self.planned_for(owner)).by(admin).send().await.expect_status(201);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What an admin sends for that.
+    pub fn planned_for(&self, owner: &str) -> Value {
+        let due_on = (self.now() + SignedDuration::from_hours(7 * 24)).strftime("%Y-%m-%d").to_string();
+        json!({ "kind": "crm", "name": "Salesforce", "plan": { "owner": owner, "due_on": due_on } })
+    }
+
+    /// An admin adds a phone number; its id.
+    pub async fn add_number(&self, admin: &Person, number: &str) -> String {
+        let added = self.post("/v1/phone-numbers", json!({ "number": number })).by(admin).send().await;
+        added.expect_status(201).body["id"].as_str().unwrap().to_owned()
+    }
+
     /// The checklist, once it has caught up.
     pub async fn checklist(&self, member: &Person) -> Value {
         self.settled().await;

@@ -124,10 +124,19 @@ impl InTenant {
     /// Holds a transaction to it that the caller is still what this request was let in as: whoever was removed, disabled or given
     /// another role meanwhile does nothing more with it. The transaction may not write the caller's own membership.
     pub fn require_still(&self, transaction: Transaction) -> Transaction {
-        let as_let_in =
-            Guard::present().and_equals("role", self.member.role).and_equals("status", MemberStatus::Active.as_str());
         let key = keys::member(self.tenant, self.user);
-        transaction.check(key, as_let_in, Problem::forbidden(self.permission))
+        transaction.check(key, self.as_let_in(), Problem::forbidden(self.permission))
+    }
+
+    /// The same for a transaction that changes the caller's own membership: a transaction may name an item once
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+    pub fn change_own(&self, transaction: Transaction, change: Change) -> Transaction {
+        let key = keys::member(self.tenant, self.user);
+        transaction.update(key, change, self.as_let_in(), Problem::forbidden(self.permission))
+    }
+
+    fn as_let_in(&self) -> Guard {
+        Guard::present().and_equals("role", self.member.role).and_equals("status", MemberStatus::Active.as_str())
     }
 }
 

@@ -89,7 +89,7 @@ impl Route for RemoveMember {
         Access::Check(Kind::TestUser),
         Access::Create(Kind::Audit),
     ];
-    const REFUSES: &'static [Code] = &[Code::LastAdmin, Code::BillingOwner, Code::Conflict];
+    const REFUSES: &'static [Code] = &[Code::LastAdmin, Code::BillingOwner, Code::IntegrationOwner, Code::Conflict];
     type Caller = InTenant;
     type Input = Input;
     type Output = Receipt;
