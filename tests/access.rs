@@ -66,6 +66,7 @@ pub(crate) async fn use_everything(world: &World) {
     use_invites(world, &ada).await;
     use_memberships(world, &ada).await;
     use_connections(world, &ada).await;
+    use_checklist(world).await;
     use_seats(world, &ada).await;
     world.settled().await;
 
@@ -132,6 +133,23 @@ async fn use_memberships(world: &World, ada: &Person) {
     for person in [&vic, &lena] {
         world.post("/v1/tenant/leave", json!({})).by(person).send().await.expect_status(204);
     }
+}
+
+/// Skips, dismisses and restores, each for the first time and again; a required step falls back.
+async fn use_checklist(world: &World) {
+    let edna = world.sign_up("edna@acme.example", "Fifth Ltd").await;
+    world.make_launch_ready(&edna).await;
+    let fred = world.sign_up("fred@acme.example", "Sixth Ltd").await;
+    let skip = "/v1/checklist/steps/phone-number/skip";
+    for reason in ["No.", "Not now."] {
+        world.put(skip, json!({ "reason": reason })).by(&fred).send().await.expect_status(200);
+    }
+    world.delete(skip).by(&fred).send().await.expect_status(200);
+    for path in ["/v1/checklist/dismiss", "/v1/checklist/restore", "/v1/checklist/dismiss"] {
+        world.post(path, json!({})).by(&edna).send().await.expect_status(200);
+    }
+    world.change("/v1/tenant", &edna, json!({ "country": null })).await.expect_status(200);
+    world.settled().await;
 }
 
 /// Makes keys, calls by one, and removes one that was used and one that was not.
