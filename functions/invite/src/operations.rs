@@ -248,6 +248,14 @@ pub static OPERATIONS: &[Operation] = &[
         roles: &[Role::Admin, Role::Operator, Role::Viewer],
     },
     Operation {
+        name: "checklist-page",
+        method: Method::Get,
+        path: "/getting-started",
+        summary: "The page that the mail about a reopened checklist leads to.",
+        needs: Auth::Nobody,
+        roles: &[Role::Admin, Role::Operator, Role::Viewer],
+    },
+    Operation {
         name: "dismiss-checklist",
         method: Method::Post,
         path: "/v1/checklist/dismiss",
