@@ -7,6 +7,7 @@
 
 mod access;
 mod crashes;
+mod definitions;
 mod every_route;
 mod least_privilege;
 mod openapi;

@@ -178,9 +178,7 @@ impl Kind {
             Kind::Idempotency => {
                 row(&[Tenant], "IDEMPOTENCY#route#usr#key", None, "what a request with a key was answered; TTL")
             }
-            Kind::Cursor => {
-                row(&[Function], "CURSOR", None, "where a function that looks through the table goes on")
-            }
+            Kind::Cursor => row(&[Function], "CURSOR", None, "where a function that looks through the table goes on"),
         }
     }
 

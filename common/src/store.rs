@@ -3,7 +3,8 @@
 //! A [`Store`] belongs to one request. It refuses what its function's ACCESS did not declare, and every tenant's partition
 //! but the caller's. It counts round trips and consumed capacity, so that a route's price is measured where it is paid.
 
-use crate::app::App;
+use crate::app::{self, App};
+use crate::config::{self, AwsAccount, ConfigError, Lookup};
 use crate::error::{Code, Problem, Result};
 use crate::keys::{self, Item, Key, Kind, Partition, Range, SortKey, Whose};
 use crate::random;
@@ -212,6 +213,18 @@ impl Store {
     pub fn new(app: &App, function: &'static str, access: Declared) -> Store {
         let table = app.config.table.as_str().into();
         Store { client: app.dynamo.clone(), table, function, access, scope: Scope::Any, meter: Arc::default() }
+    }
+
+    /// The table that the environment names, for a `program` that is none of the functions.
+    pub fn of_program(
+        lookup: Lookup<'_>,
+        program: &'static str,
+        access: &'static [Access],
+    ) -> Result<Store, ConfigError> {
+        let table = config::required(lookup, config::TABLE_NAME, "the name of the DynamoDB table")?.into();
+        let client = app::dynamo_client(&AwsAccount::from(lookup)?, &app::http_client()?);
+        let access = [access, &[], &[]];
+        Ok(Store { client, table, function: program, access, scope: Scope::Any, meter: Arc::default() })
     }
 
     /// The same store, held to one tenant's partition.

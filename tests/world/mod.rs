@@ -2,6 +2,7 @@
 
 mod answer;
 mod books;
+mod crowd;
 mod deployed;
 mod document;
 mod forward;
@@ -12,9 +13,11 @@ mod mortal;
 mod person;
 mod recorded_table;
 mod request;
+mod standing_clock;
 
 pub use answer::Answer;
 pub use books::Books;
+pub use crowd::{Crowd, Inhabitant};
 pub use held_table::HeldTable;
 pub use logs::Logs;
 pub use lossy_table::LossyTable;
@@ -22,6 +25,7 @@ pub use mortal::{Death, Mortal};
 pub use person::Person;
 pub use recorded_table::RecordedTable;
 pub use request::RequestTo;
+pub use standing_clock::StandingClock;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::app::Observation;
@@ -367,9 +371,9 @@ impl World {
             Place::Local(stack) => stack.table(),
             Place::Deployed(deployed) => deployed.table(),
         };
-        let scanned = self.dynamo().scan().table_name(table).send().await.unwrap();
-        assert!(scanned.last_evaluated_key().is_none(), "more than one page");
-        let mut items: Vec<_> = scanned.items().iter().map(|item| render(&AttributeValue::M(item.clone()))).collect();
+        let scan = self.dynamo().scan().table_name(table).into_paginator().items().send();
+        let scanned = scan.collect::<Result<Vec<_>, _>>().await.unwrap();
+        let mut items: Vec<_> = scanned.into_iter().map(|item| render(&AttributeValue::M(item))).collect();
         items.sort();
         items
     }

@@ -95,9 +95,8 @@ fn queues(triggers: &[&Function]) -> Vec<Value> {
 
 fn watched_of(triggers: &[&Function]) -> Vec<Value> {
     let schedules = triggers.iter().filter_map(|function| Some((function, function.schedule_source()?)));
-    let metrics = schedules.flat_map(|(function, schedule)| {
-        schedule.watched.iter().map(|watched| watched::metric(function, watched))
-    });
+    let metrics = schedules
+        .flat_map(|(function, schedule)| schedule.watched.iter().map(|watched| watched::metric(function, watched)));
     metrics.map(|metric| json!([watched::namespace("AWS::StackName"), metric])).collect()
 }
 
