@@ -12,6 +12,7 @@ mod every_route;
 mod least_privilege;
 mod openapi;
 mod races;
+mod reconciling;
 mod scenarios;
 mod store_contract;
 mod world;

@@ -43,7 +43,7 @@ pub struct Crowd {
     table: String,
 }
 
-/// A workspace, and the checklist that it should have.
+/// A workspace. Somebody has come by an invite; nothing else is done.
 pub struct Inhabitant {
     pub number: usize,
     pub tenant: Tenant,
@@ -86,6 +86,13 @@ impl Crowd {
     /// Has the counters be nothing that can be read.
     pub async fn wreck_counters(&self, inhabitant: &Inhabitant) {
         self.change(inhabitant, "COUNTERS", "SET admins = :text").await;
+    }
+
+    /// Has the place where a function goes on be nothing that can be read.
+    pub async fn plant_cursor_wreck(&self, function: &str) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let put = self.dynamo.put_item().table_name(&self.table).item("pk", text(&format!("FUNCTION#{function}")));
+        put.item("sk", text("CURSOR")).item("after", text("nowhere")).send().await.unwrap();
     }
 
     pub async fn lose_checklist(&self, inhabitant: &Inhabitant) {
@@ -136,10 +143,12 @@ impl Inhabitant {
     fn new(number: usize) -> Inhabitant {
         let id = TenantId::from_uuid(Uuid::from_u128(1_000_000 + number as u128));
         let zone = TimeZoneName::parse("Europe/Berlin").unwrap();
+        let invite = InviteId::from_uuid(Uuid::from_u128(1));
+        let first_accepted = Some(Accepted { invite, by: user(2), at: DONE });
         Inhabitant {
             number,
             tenant: Tenant::new(id, CompanyName::parse("Acme Inc.").unwrap(), zone, mark()),
-            counters: Counters::new(id, mark()),
+            counters: Counters { first_accepted, invited_members: 1, ..Counters::new(id, mark()) },
             billing: Billing::new(id),
             test_user: None,
         }
@@ -152,9 +161,6 @@ impl Inhabitant {
         self.billing.owner = Some(user(1));
         self.billing.owner_named = Some(mark());
         self.admins(2);
-        let invite = InviteId::from_uuid(Uuid::from_u128(1));
-        self.counters.first_accepted = Some(Accepted { invite, by: user(2), at: DONE });
-        self.counters.invited_members = 1;
         self.counters.integrations = 1;
         self.counters.integrations_changed = Some(LastChange::added("con_1", mark()));
         let rehearsal = Rehearsal {

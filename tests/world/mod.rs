@@ -27,17 +27,20 @@ pub use recorded_table::RecordedTable;
 pub use request::RequestTo;
 pub use standing_clock::StandingClock;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use common::app::Observation;
 use common::auth::token::TokenKeys;
 use common::clock::Clock;
 use deployed::Deployed;
 use document::Document;
+use domain::checklist::{CURRENT, Choices, Dismissal};
+use domain::tenant::Mark;
 use futures::FutureExt;
 use jiff::SignedDuration;
 use local::{Options, Stack, TableFront, Target};
 use logs::Discretion;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -387,6 +390,40 @@ impl World {
             .update_expression("SET steps = :none")
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
         update.send().await.unwrap();
+    }
+
+    /// Takes a tenant's kept checklist away, past all functions.
+    pub async fn lose_checklist(&self, tenant: &str) {
+        let [pk, sk] = [format!("TENANT#{tenant}"), "CHECKLIST".to_owned()].map(AttributeValue::S);
+        self.dynamo().delete_item().table_name(self.stack().table()).key("pk", pk).key("sk", sk).send().await.unwrap();
+    }
+
+    /// Somebody dismissed the checklist, whatever was open of it.
+    pub async fn dismiss_past_all_rules(&self, by: &Person) {
+        let tenant = by.tenant.parse().unwrap();
+        let mark = Mark { by: by.id.parse().unwrap(), at: self.now() };
+        let dismissal = Some(Dismissal { mark, definition: CURRENT.version });
+        let choices = Choices { dismissal, ..Choices::none(tenant) };
+        let mut item: HashMap<String, AttributeValue> = serde_dynamo::to_item(choices).unwrap();
+        let [pk, sk] = [format!("TENANT#{tenant}"), "CHECKLIST_CHOICES".to_owned()].map(AttributeValue::S);
+        item.extend([("pk".to_owned(), pk), ("sk".to_owned(), sk)]);
+        item.insert("v".to_owned(), AttributeValue::N("1".to_owned()));
+        self.dynamo().put_item().table_name(self.stack().table()).set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// Puts so many items into the table that are nobody's.
+    pub async fn fill_table(&self, items: usize) {
+        let put = |number: &usize| {
+            let [pk, sk] = [format!("FILLER#{number}"), "FILLER".to_owned()].map(AttributeValue::S);
+            let put = PutRequest::builder().item("pk", pk).item("sk", sk).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        };
+        let numbers: Vec<_> = (0..items).collect();
+        // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html: at most 25 a call.
+        for part in numbers.chunks(25) {
+            let puts: Vec<_> = part.iter().map(put).collect();
+            self.dynamo().batch_write_item().request_items(self.stack().table(), puts).send().await.unwrap();
+        }
     }
 
     /// A client of the table, beside the functions.
