@@ -5,6 +5,7 @@ use common::auth::api_key;
 use common::lambda;
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex};
+use tracing::instrument::WithSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines of a log. Clones are the same log.
@@ -36,6 +37,13 @@ impl Logs {
         let subscriber = lambda::log(None).with_writer(logs.clone()).finish();
         tracing::subscriber::with_default(subscriber, work);
         logs
+    }
+
+    /// What `work` comes to, and what it logs, and nobody else.
+    pub async fn during<T>(work: impl Future<Output = T>) -> (T, Logs) {
+        let logs = Logs::default();
+        let subscriber = lambda::log(None).with_writer(logs.clone()).finish();
+        (work.with_subscriber(subscriber).await, logs)
     }
 
     pub fn lines(&self) -> Vec<String> {

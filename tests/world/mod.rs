@@ -3,6 +3,7 @@
 mod answer;
 mod api_key;
 mod books;
+mod crowd;
 mod deployed;
 mod document;
 mod forward;
@@ -13,10 +14,12 @@ mod mortal;
 mod person;
 mod recorded_table;
 mod request;
+mod standing_clock;
 
 pub use answer::Answer;
 pub use api_key::ApiKey;
 pub use books::Books;
+pub use crowd::{Crowd, Inhabitant};
 pub use held_table::HeldTable;
 pub use logs::Logs;
 pub use lossy_table::LossyTable;
@@ -24,18 +27,22 @@ pub use mortal::{Death, Mortal};
 pub use person::Person;
 pub use recorded_table::RecordedTable;
 pub use request::RequestTo;
+pub use standing_clock::StandingClock;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use common::app::Observation;
 use common::auth::token::TokenKeys;
 use common::clock::Clock;
 use deployed::Deployed;
 use document::Document;
+use domain::checklist::{CURRENT, Choices, Dismissal};
+use domain::tenant::Mark;
 use futures::FutureExt;
 use jiff::SignedDuration;
 use local::{Options, Stack, TableFront, Target};
 use logs::Discretion;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -418,9 +425,9 @@ impl World {
             Place::Local(stack) => stack.table(),
             Place::Deployed(deployed) => deployed.table(),
         };
-        let scanned = self.dynamo().scan().table_name(table).send().await.unwrap();
-        assert!(scanned.last_evaluated_key().is_none(), "more than one page");
-        let mut items: Vec<_> = scanned.items().iter().map(|item| render(&AttributeValue::M(item.clone()))).collect();
+        let scan = self.dynamo().scan().table_name(table).into_paginator().items().send();
+        let scanned = scan.collect::<Result<Vec<_>, _>>().await.unwrap();
+        let mut items: Vec<_> = scanned.into_iter().map(|item| render(&AttributeValue::M(item))).collect();
         items.sort();
         items
     }
@@ -434,6 +441,40 @@ impl World {
             .update_expression("SET steps = :none")
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
         update.send().await.unwrap();
+    }
+
+    /// Takes a tenant's kept checklist away, past all functions.
+    pub async fn lose_checklist(&self, tenant: &str) {
+        let [pk, sk] = [format!("TENANT#{tenant}"), "CHECKLIST".to_owned()].map(AttributeValue::S);
+        self.dynamo().delete_item().table_name(self.stack().table()).key("pk", pk).key("sk", sk).send().await.unwrap();
+    }
+
+    /// Somebody dismissed the checklist, whatever was open of it.
+    pub async fn dismiss_past_all_rules(&self, by: &Person) {
+        let tenant = by.tenant.parse().unwrap();
+        let mark = Mark { by: by.id.parse().unwrap(), at: self.now() };
+        let dismissal = Some(Dismissal { mark, definition: CURRENT.version });
+        let choices = Choices { dismissal, ..Choices::none(tenant) };
+        let mut item: HashMap<String, AttributeValue> = serde_dynamo::to_item(choices).unwrap();
+        let [pk, sk] = [format!("TENANT#{tenant}"), "CHECKLIST_CHOICES".to_owned()].map(AttributeValue::S);
+        item.extend([("pk".to_owned(), pk), ("sk".to_owned(), sk)]);
+        item.insert("v".to_owned(), AttributeValue::N("1".to_owned()));
+        self.dynamo().put_item().table_name(self.stack().table()).set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// Puts so many items into the table that are nobody's.
+    pub async fn fill_table(&self, items: usize) {
+        let put = |number: &usize| {
+            let [pk, sk] = [format!("FILLER#{number}"), "FILLER".to_owned()].map(AttributeValue::S);
+            let put = PutRequest::builder().item("pk", pk).item("sk", sk).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        };
+        let numbers: Vec<_> = (0..items).collect();
+        // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html: at most 25 a call.
+        for part in numbers.chunks(25) {
+            let puts: Vec<_> = part.iter().map(put).collect();
+            self.dynamo().batch_write_item().request_items(self.stack().table(), puts).send().await.unwrap();
+        }
     }
 
     /// A client of the table, beside the functions.

@@ -14,6 +14,7 @@ pub mod unskip_checklist_step;
 
 mod checklist_view;
 mod choosing;
+mod differences;
 mod reopening;
 
 pub static FUNCTIONS: &[&Function] = &[
