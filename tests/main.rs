@@ -10,6 +10,7 @@ mod crashes;
 mod every_route;
 mod least_privilege;
 mod openapi;
+mod poison;
 mod races;
 mod scenarios;
 mod store_contract;

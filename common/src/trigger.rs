@@ -286,7 +286,14 @@ fn log_failure(function: &str, batch: &Batch, sequence: &str, problem: &Problem)
         Whose::User(_) | Whose::Email(_) => None,
     });
     let reason = reason(problem);
-    tracing::warn!(function, sequence, kind, tenant, reason, "a record was not done; it comes again until it is given up");
+    tracing::warn!(
+        function,
+        sequence,
+        kind,
+        tenant,
+        reason,
+        "a record was not done; it comes again until it is given up"
+    );
 }
 
 /// A line of a log holds so many characters of a reason.
@@ -350,11 +357,13 @@ mod tests {
             (key(TENANT, &"x".repeat(1024)), no_kind),
         ];
         for (keys, reason) in cases {
-            let event =
-                json!({ "Records": [raw("1", key(TENANT, "BILLING")), raw("2", keys), raw("3", key(TENANT, "TENANT"))] });
+            let event = json!({ "Records": [raw("1", key(TENANT, "BILLING")), raw("2", keys), raw("3", key(TENANT, "TENANT"))] });
             let batch = Batch::read(event).unwrap();
             assert_eq!(batch.sequences, ["1", "2", "3"]);
-            assert_eq!(batch.records.iter().map(|record| record.kind).collect::<Vec<_>>(), [Kind::Billing, Kind::Tenant]);
+            assert_eq!(
+                batch.records.iter().map(|record| record.kind).collect::<Vec<_>>(),
+                [Kind::Billing, Kind::Tenant]
+            );
             let unreadable: Vec<_> =
                 batch.unreadable.iter().map(|(sequence, problem)| (sequence.as_str(), problem.to_string())).collect();
             assert_eq!(unreadable, [("2", reason.to_owned())]);
