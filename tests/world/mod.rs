@@ -20,6 +20,7 @@ pub use answer::Answer;
 pub use api_key::ApiKey;
 pub use books::Books;
 pub use crowd::{Crowd, Inhabitant};
+pub use forward::forward;
 pub use held_table::HeldTable;
 pub use logs::Logs;
 pub use lossy_table::LossyTable;
@@ -124,6 +125,12 @@ impl World {
         World::with(Options { functions, ..Options::ephemeral() }).await
     }
 
+    /// A fresh stack in this process whose stream nobody reads: a test hands its records over, or does not.
+    pub async fn without_triggers() -> World {
+        let functions = functions::all().filter(|function| function.stream_source().is_none()).collect();
+        World::with(Options { functions, ..Options::ephemeral() }).await
+    }
+
     /// A fresh stack in this process whose deployer has a console.
     pub async fn with_console(url: &str) -> World {
         World::with(Options { console_url: Some(url.to_owned()), ..Options::ephemeral() }).await
@@ -197,6 +204,16 @@ impl World {
     pub fn pass(&self, time: SignedDuration) {
         assert!(matches!(self.place, Place::Local(_)), "a deployment's time is everybody's");
         self.ahead.fetch_add(time.as_secs(), Ordering::SeqCst);
+    }
+
+    /// Takes back all the time that passed.
+    pub fn back_to_the_present(&self) {
+        self.ahead.store(0, Ordering::SeqCst);
+    }
+
+    /// How much time passed that did not.
+    pub fn ahead(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.ahead.load(Ordering::SeqCst))
     }
 
     pub fn now(&self) -> jiff::Timestamp {
