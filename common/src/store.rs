@@ -26,7 +26,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub(crate) type Attributes = HashMap<String, AttributeValue>;
+/// What the table has of an item, by the attributes' names.
+pub type Attributes = HashMap<String, AttributeValue>;
 
 /// What a function may do to which kind of item. Declared once in its manifest entry; the store refuses the rest at run
 /// time and the deployment template grants just this.
@@ -140,6 +141,8 @@ pub struct Tally {
     pub calls: u32,
     /// Consumed read and write capacity units, as DynamoDB reports them.
     pub capacity_units: f64,
+    /// Those of them that writes consumed: they cost more.
+    pub write_units: f64,
     pub used: BTreeSet<Access>,
 }
 
@@ -154,11 +157,22 @@ impl Meter {
     }
 
     fn count<'a>(&self, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
-        let units: f64 = consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
+        let mut tally = self.lock();
+        tally.calls += 1;
+        tally.capacity_units += units(consumed);
+    }
+
+    fn count_write<'a>(&self, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        let units = units(consumed);
         let mut tally = self.lock();
         tally.calls += 1;
         tally.capacity_units += units;
+        tally.write_units += units;
     }
+}
+
+fn units<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) -> f64 {
+    consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum()
 }
 
 /// Which tenant's data a request may touch.
@@ -464,7 +478,7 @@ impl Store {
             .send()
             .await;
         match sent {
-            Ok(output) => self.meter.count(output.consumed_capacity()),
+            Ok(output) => self.meter.count_write(output.consumed_capacity()),
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
             {
@@ -914,7 +928,7 @@ impl Transaction {
                 .await;
             match sent {
                 Ok(output) => {
-                    self.store.meter.count(output.consumed_capacity());
+                    self.store.meter.count_write(output.consumed_capacity());
                     return Ok(());
                 }
                 Err(error) => {
@@ -1040,7 +1054,8 @@ where
     Problem::internal(detail)
 }
 
-fn attributes<T: ?Sized>(key: &Key<T>) -> Attributes {
+/// A key as the table has it: for whoever looks into the table past a store.
+pub fn attributes<T: ?Sized>(key: &Key<T>) -> Attributes {
     key_attributes(&key.pk, &key.sk)
 }
 
@@ -1053,7 +1068,8 @@ fn item_id(item: &Attributes) -> Result<(String, String)> {
     text("pk").zip(text("sk")).ok_or_else(|| Problem::internal("an item without its key"))
 }
 
-fn encode<T: Item>(item: &T, version: u64) -> Result<Attributes> {
+/// An item as the table has it: for whoever fills a table past a store, which only a bench does.
+pub fn encode<T: Item>(item: &T, version: u64) -> Result<Attributes> {
     let mut encoded: Attributes = serde_dynamo::to_item(item).map_err(Problem::internal)?;
     encoded.extend(attributes(&item.key()));
     encoded.insert("v".to_owned(), AttributeValue::N(version.to_string()));
