@@ -12,7 +12,7 @@ use common::store::{Access, Store};
 use domain::Timestamp;
 use domain::connect::{ApiKey, Integration, IntegrationKind, IntegrationProgress, PhoneNumber};
 use domain::email::Email;
-use domain::id::{ApiKeyId, IntegrationId, InviteId, OutboxId, PhoneNumberId, TenantId, UserId};
+use domain::id::{ApiKeyId, IntegrationId, InviteId, OutboxId, PhoneNumberId, RequestMark, TenantId, UserId};
 use domain::invite::{DEFAULT_EXPIRY_DAYS, Delivery, Invite, InviteStatus, Outcome, expiry};
 use domain::member::{InvitedBy, Member, MemberStatus};
 use domain::phone::Phone;
@@ -175,6 +175,7 @@ impl Filler {
             id: PhoneNumberId::from_uuid(self.new_id()?),
             number: Phone::parse(&format!("+4930{number:08}"))?,
             label: None,
+            request: RequestMark::from_uuid(self.new_id()?),
             created,
         };
         let key = ApiKey {

@@ -87,7 +87,8 @@ fn whatever_happens_and_however_the_stream_tells_of_it_the_checklist_is_what_the
     let Plan { seed, histories } = plan;
     eprintln!("{histories} histories, LAW_SEED={seed}");
     let started = Instant::now();
-    let shares: Vec<_> = plan.shares().into_iter().map(|share| thread::spawn(move || share.play(Sabotage::None))).collect();
+    let shares: Vec<_> =
+        plan.shares().into_iter().map(|share| thread::spawn(move || share.play(Sabotage::None))).collect();
     let mut tally = Tally::default();
     for share in shares {
         let played = share.join().unwrap();
