@@ -5,7 +5,7 @@
 
 The first takes the messages of the function's on-failure queue, one after the other. A message names records of the stream and does not
 hold them, so they are read from the stream, which keeps them for 24 hours. The function, as it is live, gets them as it got them before;
-if it takes them all, the message is deleted. What fails again stays in the queue, and is seen again two minutes later.
+if it takes them all, the message is deleted. What fails again stays in the queue.
 
 The second reads the table, once and whole, for mails that nobody has sent: what the stream has dropped is not lost with it. Each is handed
 to send-mail, which sends none twice.
@@ -191,7 +191,7 @@ class Deployment:
     """A trigger, as it is deployed."""
 
     def __init__(self, prefix, function):
-        self.name = f"{prefix}-{function}"
+        self.prefix, self.name = prefix, f"{prefix}-{function}"
         self.lambdas, self.sqs = boto3.client("lambda"), boto3.client("sqs")
         self.streams, self.dynamodb = boto3.client("dynamodbstreams"), boto3.client("dynamodb")
 
@@ -221,7 +221,7 @@ class Deployment:
         return text
 
     def messages(self):
-        """What is in the queue, each message once. Whoever took one has it to themselves for a while."""
+        """What is in the queue, each message once. Whoever took one has it to themselves for a while, or until it is given back."""
         seen = set()
         # One at a time: the time that it is ours begins now.
         while taken := self.sqs.receive_message(
@@ -235,6 +235,15 @@ class Deployment:
 
     def delete(self, message):
         self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+
+    def give_back(self, message):
+        """Whoever looks next sees it at once. If its time was over, somebody sees it already."""
+        try:
+            self.sqs.change_message_visibility(
+                QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
+        except self.sqs.exceptions.MessageNotInflight:
+            pass
 
     @functools.cached_property
     def queue(self):
@@ -257,7 +266,30 @@ class Deployment:
         return (row for page in pages for row in page["Items"])
 
 
-def replay_message(asked, prefix, deployment, message):
+def replay_messages(asked, deployment):
+    """How many are left: they are given back once all were looked at, so that none is met twice."""
+    left = []
+    for message in deployment.messages():
+        word, told = replay_message(asked, deployment, message)
+        print(f"{word}: {told}", flush=True)
+        if word != "done":
+            left.append(message)
+    for message in left:
+        deployment.give_back(message)
+    return len(left)
+
+
+def replay_pending(asked, deployment):
+    """How many are left."""
+    left = 0
+    for number, row in enumerate(deployment.unsent(), start=1):
+        word, told = replay_mail(asked, deployment, number, row)
+        print(f"{word}: {told}", flush=True)
+        left += word != "done"
+    return left
+
+
+def replay_message(asked, deployment, message):
     """What became of one message: a word that says whether it is left, and the rest of the line."""
     try:
         told, batch = told_of(message["Body"]), batch_of(message["Body"])
@@ -265,7 +297,7 @@ def replay_message(asked, prefix, deployment, message):
     except Refused as refused:
         return "left", str(refused)
     except Gone:
-        instead = INSTEAD[asked.function].format(prefix=prefix, parameters=asked.parameters)
+        instead = INSTEAD[asked.function].format(prefix=deployment.prefix, parameters=asked.parameters)
         return "left", f"{told}: the stream has dropped it. {instead}; then delete the message (docs/deploy.md)."
     if asked.dry_run:
         return "would play", told
@@ -293,16 +325,9 @@ def replay_mail(asked, deployment, number, row):
 
 def run(arguments):
     asked = Asked.by(arguments)
-    prefix = stack_name(asked.parameters)
-    deployment = Deployment(prefix, asked.function)
-    if asked.pending:
-        outcomes = (replay_mail(asked, deployment, number, row) for number, row in enumerate(deployment.unsent(), start=1))
-    else:
-        outcomes = (replay_message(asked, prefix, deployment, message) for message in deployment.messages())
-    left = 0
-    for word, told in outcomes:
-        print(f"{word}: {told}", flush=True)
-        left += word != "done"
+    deployment = Deployment(stack_name(asked.parameters), asked.function)
+    replay = replay_pending if asked.pending else replay_messages
+    left = replay(asked, deployment)
     print(f"{left} left." if left else "Nothing is left.")
     return 1 if left else 0
 

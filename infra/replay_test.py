@@ -56,9 +56,9 @@ class Account:
     def __init__(self, messages=(), records=(), rows=(), answer=None, error=None):
         self.messages, self.records, self.rows = list(messages), list(records), list(rows)
         self.answer, self.error = answer or {"batchItemFailures": []}, error
-        self.invoked, self.deleted = [], []
+        self.invoked, self.deleted, self.given_back = [], [], []
         self.oldest = 0
-        self.exceptions = mock.Mock(TrimmedDataAccessException=Trimmed, ResourceNotFoundException=Missing)
+        self.exceptions = mock.Mock(TrimmedDataAccessException=Trimmed, ResourceNotFoundException=Missing, MessageNotInflight=Missing)
 
     # Lambda
     def list_event_source_mappings(self, FunctionName):
@@ -84,6 +84,12 @@ class Account:
     def delete_message(self, QueueUrl, ReceiptHandle):
         self.deleted.append(ReceiptHandle)
         self.messages = [left for left in self.messages if left["ReceiptHandle"] != ReceiptHandle]
+
+    def change_message_visibility(self, QueueUrl, ReceiptHandle, VisibilityTimeout):
+        assert VisibilityTimeout == 0
+        if ReceiptHandle in self.given_back:
+            raise Missing()
+        self.given_back.append(ReceiptHandle)
 
     # The stream, two records a page, with an empty page before each.
     def get_shard_iterator(self, StreamArn, ShardId, ShardIteratorType, SequenceNumber):
@@ -145,6 +151,7 @@ class Messages(unittest.TestCase):
         account.oldest = 5
         status, said = run(account, "recompute-checklist")
         self.assertEqual((status, sorted(account.deleted)), (1, ["handle of m1", "handle of m3"]))
+        self.assertEqual(account.given_back, ["handle of m2"])
         self.assertTrue(said.endswith("1 left.\n"), said)
 
     def test_what_the_stream_has_dropped_is_left_with_what_to_do_instead(self):
@@ -168,6 +175,7 @@ class Messages(unittest.TestCase):
         account = Account([message(9, 9)], [record(9)])
         status, said = run(account, "recompute-checklist", "--dry-run")
         self.assertEqual((status, account.invoked, account.deleted), (1, [], []))
+        self.assertEqual(account.given_back, ["handle of m1"])
         self.assertEqual(said, "would play: 9 (RetryAttemptsExhausted, 1 of the stream)\n1 left.\n")
 
     def test_a_message_of_another_kind_is_left(self):

@@ -329,7 +329,7 @@ async fn a_letter_is_gone_once_its_records_are_done_and_stays_while_they_fail() 
     let directory = tempfile::tempdir().unwrap();
     let dead_letters = DeadLetters::in_directory(directory.path()).unwrap();
     let world = World { dead_letters: dead_letters.clone(), ..World::with_records(3) };
-    world.settle(bisecting(), world.function(|numbers| failed_at(numbers))).await;
+    world.settle(bisecting(), world.function(failed_at)).await;
     let letters = dead_letters.list();
     assert_eq!(world.dead(), [[1], [2], [3]]);
 
