@@ -65,11 +65,25 @@ pub(crate) async fn use_everything(world: &World) {
     let ada = world.sign_in(&ada).await;
     use_invites(world, &ada).await;
     use_memberships(world, &ada).await;
+    use_connections(world, &ada).await;
+    use_checklist(world).await;
     use_seats(world, &ada).await;
     world.settled().await;
 
-    world.spoil_checklist(&ada.tenant).await;
+    use_reconciling(world, &ada, &bob).await;
+}
+
+/// A checklist is gone, and the stream makes it again, or the clock does; one is dismissed although required steps are open. In a table
+/// of more than two pages.
+async fn use_reconciling(world: &World, ada: &Person, bob: &Person) {
+    world.lose_checklist(&ada.tenant).await;
+    world.change("/v1/billing", ada, json!({ "po_number": "PO 2" })).await.expect_status(200);
+    world.settled().await;
+    world.dismiss_past_all_rules(ada).await;
+    world.lose_checklist(&bob.tenant).await;
+    world.fill_table(2_100).await;
     world.stack().invoke("reconcile-checklists", json!({})).await.unwrap();
+    world.settled().await;
 }
 
 /// Sends, corrects, revokes and declines, to people with and without an account; some mail goes wrong.
@@ -123,6 +137,7 @@ async fn use_memberships(world: &World, ada: &Person) {
         change(&olga, body).await;
     }
     world.invite(&anna, "of-anna@acme.example", "viewer").await;
+    use_api_keys(world, &anna).await;
     for person in [&olga, &anna] {
         world.delete(&format!("/v1/members/{}", person.id)).by(ada).send().await.expect_status(200);
     }
@@ -130,6 +145,62 @@ async fn use_memberships(world: &World, ada: &Person) {
     for person in [&vic, &lena] {
         world.post("/v1/tenant/leave", json!({})).by(person).send().await.expect_status(204);
     }
+}
+
+/// Skips, dismisses and restores, each for the first time and again; a required step falls back.
+async fn use_checklist(world: &World) {
+    let edna = world.sign_up("edna@acme.example", "Fifth Ltd").await;
+    world.make_launch_ready(&edna).await;
+    let fred = world.sign_up("fred@acme.example", "Sixth Ltd").await;
+    let skip = "/v1/checklist/steps/phone-number/skip";
+    for reason in ["No.", "Not now."] {
+        world.put(skip, json!({ "reason": reason })).by(&fred).send().await.expect_status(200);
+    }
+    world.delete(skip).by(&fred).send().await.expect_status(200);
+    for path in ["/v1/checklist/dismiss", "/v1/checklist/restore", "/v1/checklist/dismiss"] {
+        world.post(path, json!({})).by(&edna).send().await.expect_status(200);
+    }
+    world.change("/v1/tenant", &edna, json!({ "country": null })).await.expect_status(200);
+    world.settled().await;
+}
+
+/// Makes keys, calls by one, and removes one that was used and one that was not.
+async fn use_api_keys(world: &World, admin: &Person) {
+    for name in ["Importer", "Exporter", "Unused"] {
+        let key = world.make_api_key(admin, name).await;
+        if name != "Unused" {
+            world.get("/v1/api-keys/current").token(&key.text).send().await.expect_status(200);
+        }
+        if name != "Exporter" {
+            world.delete(&format!("/v1/api-keys/{}", key.id)).by(admin).send().await.expect_status(204);
+        }
+    }
+    world.get("/v1/api-keys").by(admin).send().await.expect_status(200);
+}
+
+/// Plans and connects, for oneself and for another; has numbers once and says so.
+async fn use_connections(world: &World, ada: &Person) {
+    let otto = world.bring_in(ada, "otto@acme.example", "operator").await;
+    for integration in
+        [world.plan(ada, &otto.id).await, world.plan(ada, &ada.id).await, world.connect(ada, "Outlook").await]
+    {
+        world.delete(&format!("/v1/integrations/{integration}")).by(ada).send().await.expect_status(204);
+    }
+    for (path, body) in
+        [("/v1/integrations", world.planned_for(&otto.id)), ("/v1/phone-numbers", json!({ "number": "+4930901821" }))]
+    {
+        let keyed =
+            async |key: &str| world.post(path, body.clone()).by(ada).header("idempotency-key", key).send().await;
+        for _ in ["the first time", "once more"] {
+            keyed("1").await.expect_status(201);
+        }
+        assert!([201, 409].contains(&keyed("2").await.status));
+        world.get(path).by(ada).send().await.expect_status(200);
+    }
+    let refused = world.post("/v1/integrations", world.planned_for("usr_00000000000000000000000000000000"));
+    refused.by(ada).header("idempotency-key", "3").send().await.expect_status(422);
+    let number = world.add_number(ada, "+4930901822").await;
+    world.delete(&format!("/v1/phone-numbers/{number}")).by(ada).send().await.expect_status(204);
 }
 
 /// Finds the workspace full of invites that have expired: when inviting, when sending again, when accepting.
@@ -161,7 +232,8 @@ async fn no_function_may_do_more_to_the_table_than_it_does() {
         assert!(observation.status < 500, "{observation:?}");
         used.entry(observation.function).or_default().extend(&observation.tally.used);
     }
-    let of_callers: BTreeSet<_> = Auth::Member(domain::role::Permission::ReadTenant).access().iter().copied().collect();
+    let callers = [Auth::Member(domain::role::Permission::ReadTenant), Auth::ApiKey];
+    let of_callers: BTreeSet<_> = callers.into_iter().flat_map(Auth::access).copied().collect();
     for function in functions::all() {
         let used_here = used.remove(function.name).unwrap_or_default();
         let own = function.access().into_iter().filter(|access| match function.http() {

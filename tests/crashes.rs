@@ -4,6 +4,7 @@
 //! or hands the record over again, gets what they would have got.
 
 mod accept;
+mod connect;
 mod invite;
 mod members;
 mod resend;

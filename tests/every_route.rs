@@ -1,7 +1,7 @@
 //! What holds of every route there is, generated from the manifest: a route that is added is tested before anybody thinks
 //! of it.
 
-use crate::world::{Answer, Person, RequestTo, World};
+use crate::world::{Answer, ApiKey, Person, RequestTo, World};
 use common::auth::caller::Auth;
 use common::auth::token::{AccessClaims, InviteClaims, SignUpClaims};
 use common::error::Code;
@@ -75,6 +75,11 @@ struct Cast {
     stranger: Person,
     /// An open invite's id.
     invite: String,
+    /// An API key that has been used.
+    key: ApiKey,
+    /// The ids of an integration and of a phone number.
+    integration: String,
+    number: String,
 }
 
 impl Cast {
@@ -85,9 +90,13 @@ impl Cast {
         let viewer = world.bring_in(&admin, "vic@acme.example", "viewer").await;
         let stranger = world.sign_up("bob@other.example", "Other Ltd").await;
         let invite = world.invite(&admin, "ivy@acme.example", "viewer").await;
+        let key = world.make_api_key(&admin, "Importer").await;
+        world.get("/v1/api-keys/current").token(&key.text).send().await.expect_status(200);
+        let integration = world.connect(&admin, "Salesforce").await;
+        let number = world.add_number(&admin, "+4930901820").await;
         world.settled().await;
         let invite = invite["id"].as_str().unwrap().to_owned();
-        Cast { world, admin, operator, viewer, stranger, invite }
+        Cast { world, admin, operator, viewer, stranger, invite, key, integration, number }
     }
 
     /// What a path's parameter of this name can stand for.
@@ -96,6 +105,9 @@ impl Cast {
             "user" => &self.operator.id,
             "invite" => &self.invite,
             "step" => "phone-number",
+            "key" => &self.key.id,
+            "integration" => &self.integration,
+            "number" => &self.number,
             other => panic!("what is {other}?"),
         }
     }
@@ -130,16 +142,28 @@ async fn no_token_or_one_that_is_not_good_is_answered_401() {
     let cast = Cast::gather().await;
     let kept = cast.kept().await;
     let bad = bad_tokens(&cast).await;
-    for route in every_route().into_iter().filter(|route| matches!(route.http.auth, Auth::User | Auth::Member(_))) {
+    let asks_who = |route: &Tested| matches!(route.http.auth, Auth::User | Auth::Member(_) | Auth::ApiKey);
+    for route in every_route().into_iter().filter(asks_who) {
+        let another = another_callers(&cast, route);
         let request = route.valid(&cast).header("x-tenant-id", &cast.admin.tenant);
         cast.refused(route, request, 401, Code::Unauthenticated).await;
-        for (what, token) in &bad {
+        for (what, token) in bad.iter().chain([&another]) {
             let request = route.valid(&cast).header("x-tenant-id", &cast.admin.tenant).header("authorization", token);
             let answer = cast.refused(route, request, 401, Code::Unauthenticated).await;
             assert_eq!(answer.header("www-authenticate"), "Bearer", "{what}");
         }
     }
     cast.assert_kept(&kept).await;
+}
+
+/// What another route takes: a person's token is no API key, and an API key no person's token.
+fn another_callers(cast: &Cast, route: Tested) -> (&'static str, String) {
+    match route.http.auth {
+        Auth::ApiKey => ("a person's", format!("Bearer {}", cast.admin.access_token)),
+        Auth::Nobody | Auth::Visitor | Auth::User | Auth::Member(_) => {
+            ("an API key", format!("Bearer {}", cast.key.text))
+        }
+    }
 }
 
 /// Values of `Authorization` that no route may take.
@@ -249,11 +273,12 @@ fn spoilt<'w>(route: &Tested, cast: &'w Cast) -> RequestTo<'w> {
     }
 }
 
-/// Signed in as whoever the route is for.
-fn by_whom<'w>(request: RequestTo<'w>, route: Tested, person: &Person) -> RequestTo<'w> {
+/// By somebody, or something, that the route is for.
+fn by_whom<'w>(request: RequestTo<'w>, route: Tested, cast: &Cast) -> RequestTo<'w> {
     match route.http.auth {
         Auth::Nobody | Auth::Visitor => request,
-        Auth::User | Auth::Member(_) => request.by(person),
+        Auth::User | Auth::Member(_) => request.by(&cast.admin),
+        Auth::ApiKey => request.token(&cast.key.text),
     }
 }
 
@@ -263,7 +288,7 @@ async fn a_field_that_is_not_known_is_refused_by_name() {
     let kept = cast.kept().await;
     // A page takes any query: people come to it by links, to which mail tools add parameters.
     for route in every_route().into_iter().filter(|route| !route.is_page()) {
-        let request = by_whom(spoilt(&route, &cast), route, &cast.admin);
+        let request = by_whom(spoilt(&route, &cast), route, &cast);
         let answer = cast.refused(route, request, 422, Code::ValidationFailed).await;
         let pointer = if route.http.method.has_body() { "/no_such_field" } else { "?no_such_field" };
         let error = &answer.body["errors"][0];
@@ -282,7 +307,7 @@ async fn a_body_that_is_too_large_not_json_or_not_an_object_is_refused() {
     let cast = Cast::gather().await;
     let kept = cast.kept().await;
     for route in routes_with_body() {
-        let request = || by_whom(route.request(&cast), route, &cast.admin);
+        let request = || by_whom(route.request(&cast), route, &cast);
         let large = json!({ "padding": "x".repeat(64 * 1024) });
         cast.refused(route, request().json(large), 413, Code::BodyTooLarge).await;
         for media_type in [
@@ -312,7 +337,7 @@ async fn control_characters_and_values_of_the_wrong_type_never_get_in() {
     let kept = cast.kept().await;
     for route in routes_with_body() {
         for body in spoilt_values(&route.example()) {
-            let request = by_whom(route.request(&cast), route, &cast.admin).json(body.clone());
+            let request = by_whom(route.request(&cast), route, &cast).json(body.clone());
             let answer = request.send().await;
             let told = format!("{} took {body}: {} {}", route.function.name, answer.status, answer.text);
             let row_is_invalid = answer.body.pointer("/results/0/status").is_some_and(|status| status == "invalid");
@@ -365,7 +390,7 @@ fn pointers(value: &Value, here: &str) -> Vec<String> {
 async fn a_method_that_a_path_does_not_have_and_a_path_that_is_not_there_are_problems_too() {
     let cast = Cast::gather().await;
     for route in every_route() {
-        let answer = RequestTo::new(&cast.world, "PUT", &route.path(&cast))
+        let answer = RequestTo::new(&cast.world, "TRACE", &route.path(&cast))
             .send()
             .await
             .expect_problem(405, "method_not_allowed");
@@ -380,7 +405,7 @@ async fn a_method_that_a_path_does_not_have_and_a_path_that_is_not_there_are_pro
 async fn every_answer_is_kept_by_nobody_and_names_its_request() {
     let cast = Cast::gather().await;
     for route in every_route().into_iter().filter(|route| route.http.method == Method::Get) {
-        let answer = by_whom(route.valid(&cast), route, &cast.admin).send().await.expect_status(route.http.success);
+        let answer = by_whom(route.valid(&cast), route, &cast).send().await.expect_status(route.http.success);
         assert_eq!(answer.header("cache-control"), "no-store", "{}", route.function.name);
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert!(answer.has_header("request-id"));

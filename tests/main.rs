@@ -7,10 +7,12 @@
 
 mod access;
 mod crashes;
+mod definitions;
 mod every_route;
 mod least_privilege;
 mod openapi;
 mod races;
+mod reconciling;
 mod scenarios;
 mod store_contract;
 mod world;

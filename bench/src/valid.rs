@@ -41,7 +41,7 @@ impl Cast {
     pub async fn request(&self, scene: &Scene, function: &Function) -> Result<Request> {
         let request = Request::to(function.name)?;
         match function.name {
-            "confirm-page" | "accept-page" | "get-openapi" => Ok(request),
+            "confirm-page" | "accept-page" | "checklist-page" | "get-openapi" => Ok(request),
             "get-me" | "list-my-tenants" | "get-tenant" | "list-invites" | "list-members" | "get-checklist"
             | "get-billing" | "get-access-review" | "list-audit" => request.by(&self.admin),
             "get-member-access" => request.parameter("user", &self.member.id).by(&self.admin),

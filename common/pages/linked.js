@@ -51,10 +51,10 @@
 
   // One request. Never throws: no answer has status 0. `lost` says that the server may have acted although
   // we do not know the outcome.
-  async function call(method, path, body, bearer) {
+  async function call(method, path, body, bearer, conditions) {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), PATIENCE_MS);
-    const headers = { Accept: 'application/json, application/problem+json' };
+    const headers = { Accept: 'application/json, application/problem+json', ...conditions };
     if (body) headers['Content-Type'] = 'application/json';
     if (bearer) headers.Authorization = 'Bearer ' + bearer;
     try {
@@ -82,12 +82,13 @@
         code: text(data.code),
         detail: text(data.detail),
         reference: text(data.request_id),
+        etag: response.headers.get('ETag'),
         retryAt: retryTime(response.headers.get('Retry-After')),
         // 503 is answered before anything is written; every other 5xx may have come too late to tell.
         lost: unreadable || (response.status >= 500 && response.status !== 503),
       };
     } catch {
-      return { status: 0, data: {}, code: null, detail: null, reference: null, retryAt: null, lost: true };
+      return { status: 0, data: {}, code: null, detail: null, reference: null, etag: null, retryAt: null, lost: true };
     } finally {
       clearTimeout(timer);
     }
@@ -137,7 +138,7 @@
   const mayRepeat = (answer) => answer.status === 0 || answer.status === 429 || answer.status >= 500;
 
   // What is on the page: a heading, an optional sentence, and the parts named in `parts`; all others go.
-  const PARTS = ['waiting', 'facts', 'join', 'sign-in', 'refuse', 'decline', 'done'];
+  const PARTS = ['waiting', 'facts', 'join', 'sign-in', 'refuse', 'decline', 'choose', 'checklist', 'done'];
   function show(state) {
     for (const id of PARTS) {
       if ($(id)) $(id).hidden = !(state.parts || []).includes(id);

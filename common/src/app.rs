@@ -52,7 +52,7 @@ impl App {
     }
 }
 
-fn dynamo_client(aws: &AwsAccount, http: &SharedHttpClient) -> aws_sdk_dynamodb::Client {
+pub(crate) fn dynamo_client(aws: &AwsAccount, http: &SharedHttpClient) -> aws_sdk_dynamodb::Client {
     use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
     let mut config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -56,6 +56,8 @@ codes! {
     BillingOwner = "billing_owner" 409 "The billing owner";
     StepsRequired = "steps_required" 409 "Required steps are open";
     StepRequired = "step_required" 409 "The step is required";
+    IntegrationOwner = "integration_owner" 409 "The owner of a planned integration";
+    NumberExists = "number_exists" 409 "The number is there already";
     IdempotencyInFlight = "idempotency_in_flight" 409 "The same request is still under way";
     InviteGone = "invite_gone" 410 "The invitation is not open any more";
     LinkGone = "link_gone" 410 "The link is not good any more";
@@ -101,6 +103,14 @@ impl Problem {
         Problem::new(
             Code::Unauthenticated,
             "This needs a valid access token, and the request had none, or one that has expired. Sign in, or refresh the session.",
+        )
+    }
+
+    /// One answer to all API keys that are not good, whatever is wrong with them.
+    pub fn no_live_key() -> Problem {
+        Problem::new(
+            Code::Unauthenticated,
+            "This needs a live API key as the bearer token, and the request had none, or one that is mistyped or was removed. Ask a Tenant Admin for a new one.",
         )
     }
 

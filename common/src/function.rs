@@ -11,7 +11,7 @@ use crate::feedback::{self, FeedbackTrigger};
 use crate::idempotency::Idempotency;
 use crate::reply::Content;
 use crate::route::{Method, Revalidation, Route};
-use crate::schedule::{self, Hours, ScheduledTrigger};
+use crate::schedule::{self, Hours, ScheduledTrigger, Watched};
 use crate::signing_keys::{self, Fetch};
 use crate::store::{Access, Declared};
 use crate::trigger::{Listen, Patience, SendsMail, StreamTrigger};
@@ -77,6 +77,7 @@ pub struct Feedback {
 
 pub struct Schedule {
     pub every: Hours,
+    pub watched: &'static [Watched],
     pub run: Run,
 }
 
@@ -139,7 +140,7 @@ impl Function {
     }
 
     pub const fn schedule<T: ScheduledTrigger>() -> Function {
-        let source = Source::Schedule(Schedule { every: T::EVERY, run: schedule::run::<T> });
+        let source = Source::Schedule(Schedule { every: T::EVERY, watched: T::WATCHED, run: schedule::run::<T> });
         Function::of_event(T::NAME, T::SUMMARY, T::ACCESS, T::MEMORY_MB, source)
     }
 

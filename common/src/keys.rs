@@ -4,11 +4,12 @@
 //! [`Kind::chart`] below *is* the chart; `docs/table.md` is rendered from it by `make sync` and checked for drift.
 //!
 //! Ids and sources cannot contain `#`; an e-mail identity and a client's own key may, and therefore always stand last: no key
-//! can be read as another's. Every kind lives in the partition of whose it is: `TENANT#`, `USER#`, `EMAIL#` or `SOURCE#`; IAM
-//! conditions on `dynamodb:LeadingKeys` build on that.
+//! can be read as another's. Every kind lives in the partition of whose it is: `TENANT#`, `USER#`, `EMAIL#`, `SOURCE#` or `FUNCTION#`;
+//! IAM conditions on `dynamodb:LeadingKeys` build on that.
 
 use crate::idempotency::{Entry, RequestName};
 use crate::limit::Source;
+use crate::schedule::Cursor;
 use domain::Timestamp;
 use domain::audit::Audit;
 use domain::billing::Billing;
@@ -52,6 +53,7 @@ pub enum Kind {
     Session,
     EmailOwner,
     Idempotency,
+    Cursor,
 }
 
 /// One row of the chart.
@@ -71,6 +73,8 @@ pub enum Partition {
     User,
     Email,
     Source,
+    /// A function's own, whoever's work it does.
+    Function,
 }
 
 impl Partition {
@@ -81,6 +85,7 @@ impl Partition {
             Partition::User => "USER#",
             Partition::Email => "EMAIL#",
             Partition::Source => "SOURCE#",
+            Partition::Function => "FUNCTION#",
         }
     }
 
@@ -90,12 +95,13 @@ impl Partition {
             Partition::User => "USER#usr",
             Partition::Email => "EMAIL#email",
             Partition::Source => "SOURCE#source",
+            Partition::Function => "FUNCTION#name",
         }
     }
 }
 
 impl Kind {
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 23] = [
         Kind::Tenant,
         Kind::Counters,
         Kind::Member,
@@ -118,10 +124,11 @@ impl Kind {
         Kind::Session,
         Kind::EmailOwner,
         Kind::Idempotency,
+        Kind::Cursor,
     ];
 
     pub const fn chart(self) -> ChartRow {
-        use Partition::{Email, Source, Tenant, User};
+        use Partition::{Email, Function, Source, Tenant, User};
         const fn row(
             partitions: &'static [Partition],
             sk: &'static str,
@@ -171,6 +178,7 @@ impl Kind {
             Kind::Idempotency => {
                 row(&[Tenant], "IDEMPOTENCY#route#usr#key", None, "what a request with a key was answered; TTL")
             }
+            Kind::Cursor => row(&[Function], "CURSOR", None, "where a function that looks through the table goes on"),
         }
     }
 
@@ -431,6 +439,10 @@ pub(crate) fn idempotency(request: &RequestName) -> Key<Entry> {
     Key::new(tenant_pk(*tenant), format!("IDEMPOTENCY#{route}#{user}#{key}"))
 }
 
+pub fn cursor(function: &str) -> Key<Cursor> {
+    Key::new(format!("FUNCTION#{function}"), "CURSOR".to_owned())
+}
+
 /// The partition and kind of a key that came from outside the program: a stream record.
 pub fn parse(pk: &str, sk: &str) -> Option<(Whose, Kind)> {
     let kind = Kind::ALL.into_iter().find(|kind| match kind.sort_key() {
@@ -465,7 +477,7 @@ fn whose(pk: &str) -> Option<Whose> {
         "TENANT" => id.parse().ok().map(Whose::Tenant),
         "USER" => id.parse().ok().map(Whose::User),
         "EMAIL" => Email::parse(id).ok().map(Whose::Email),
-        // A source's partition holds nothing but limits, and no trigger is fed those.
+        // A source's partition holds nothing but limits, a function's nothing but its cursor, and no trigger is fed those.
         _ => None,
     }
 }
@@ -693,6 +705,13 @@ impl Item for Entry {
     }
     fn swept_at(&self) -> Option<Timestamp> {
         Some(self.swept_at())
+    }
+}
+
+impl Item for Cursor {
+    const KIND: Kind = Kind::Cursor;
+    fn key(&self) -> Key<Cursor> {
+        cursor(&self.function)
     }
 }
 

@@ -10,6 +10,7 @@ use aws_sdk_sesv2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as SesMessage, MessageTag};
 use domain::Timestamp;
 use domain::email::Email;
+use domain::id::TenantId;
 use domain::outbox::{ChecklistReopenedMail, InviteMail, Message, Outbox, Recipients, SignUpMail};
 use domain::time_zone::TimeZoneName;
 use std::time::Duration;
@@ -90,7 +91,7 @@ pub fn render(cx: &TriggerCx, row: &Outbox) -> Result<Mail> {
             sign_up_mail(to, mail, confirm_link(console, &sign_sign_up(cx, to, mail)?))
         }
         (Message::AccountExists, Recipients::Email(to)) => account_exists_mail(to, console.to_owned()),
-        (Message::ChecklistReopened(mail), _) => checklist_reopened_mail(mail, checklist_link(console)),
+        (Message::ChecklistReopened(mail), _) => checklist_reopened_mail(mail, checklist_link(console, mail.tenant)),
         // A link lets in whoever follows it: it goes to one address.
         (Message::Invite(_) | Message::SignUp(_) | Message::AccountExists, Recipients::Admins) => {
             Err(Problem::internal("a mail for one address that was to go to several"))
@@ -113,8 +114,9 @@ fn accept_link(console_url: &str, token: &str) -> String {
     format!("{console_url}/accept#{token}")
 }
 
-fn checklist_link(console_url: &str) -> String {
-    format!("{console_url}/getting-started")
+/// With the workspace in the fragment: whoever is in several sees the right one.
+fn checklist_link(console_url: &str, tenant: TenantId) -> String {
+    format!("{console_url}/getting-started#{tenant}")
 }
 
 fn confirm_link(console_url: &str, token: &str) -> String {

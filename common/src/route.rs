@@ -11,7 +11,7 @@ use crate::request::{self, MembersFrom};
 use crate::store::{Access, Declared, Store};
 use domain::Timestamp;
 use domain::audit::{Action, Actor, Audit};
-use domain::id::{AuditId, RequestMark, TenantId, UserId};
+use domain::id::{ApiKeyId, AuditId, RequestMark, TenantId, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::header;
@@ -122,6 +122,7 @@ pub struct Cx {
     source: Source,
     signs: &'static [TokenKind],
     user: Option<UserId>,
+    api_key: Option<ApiKeyId>,
     tenant: Option<TenantId>,
     mark: Option<RequestMark>,
 }
@@ -140,6 +141,7 @@ impl Cx {
             request_id: request_id(request),
             signs: R::SIGNS,
             user: None,
+            api_key: None,
             tenant: None,
             mark: None,
             app,
@@ -240,6 +242,10 @@ impl Cx {
 
     pub(crate) fn set_user(&mut self, user: UserId) {
         self.user = Some(user);
+    }
+
+    pub(crate) fn set_api_key(&mut self, key: ApiKeyId) {
+        self.api_key = Some(key);
     }
 
     /// From here on the request is about `tenant` and no other.
@@ -347,6 +353,7 @@ fn report<R: Route>(cx: &Cx, status: u16, problem: Option<&Problem>, started: In
     let code = problem.map(|problem| problem.code.as_str());
     let inside = problem.and_then(Problem::inside);
     let user = cx.user.map(|user| user.to_string());
+    let api_key = cx.api_key.map(|key| key.to_string());
     let tenant = cx.tenant.map(|tenant| tenant.to_string());
     let (calls, capacity_units, millis) = (tally.calls, tally.capacity_units, took.as_secs_f64() * 1000.0);
     let (function, request_id) = (R::NAME, cx.request_id.as_str());
@@ -356,6 +363,7 @@ fn report<R: Route>(cx: &Cx, status: u16, problem: Option<&Problem>, started: In
             request_id,
             tenant,
             user,
+            api_key,
             status,
             code,
             calls,
@@ -365,7 +373,19 @@ fn report<R: Route>(cx: &Cx, status: u16, problem: Option<&Problem>, started: In
             "failed"
         ),
         None => {
-            tracing::info!(function, request_id, tenant, user, status, code, calls, capacity_units, millis, "served")
+            tracing::info!(
+                function,
+                request_id,
+                tenant,
+                user,
+                api_key,
+                status,
+                code,
+                calls,
+                capacity_units,
+                millis,
+                "served"
+            )
         }
     }
     if let Some(observer) = &cx.app.observer {

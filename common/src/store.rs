@@ -3,7 +3,8 @@
 //! A [`Store`] belongs to one request. It refuses what its function's ACCESS did not declare, and every tenant's partition
 //! but the caller's. It counts round trips and consumed capacity, so that a route's price is measured where it is paid.
 
-use crate::app::App;
+use crate::app::{self, App};
+use crate::config::{self, AwsAccount, ConfigError, Lookup};
 use crate::error::{Code, Problem, Result};
 use crate::keys::{self, Item, Key, Kind, Partition, Range, SortKey, Whose};
 use crate::random;
@@ -17,8 +18,8 @@ use aws_sdk_dynamodb::types::{
 use domain::Timestamp;
 use domain::id::TenantId;
 use domain::tenant::{CountedSet, LastChange};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,6 +70,59 @@ impl<T> Deref for Stored<T> {
     type Target = T;
     fn deref(&self) -> &T {
         &self.item
+    }
+}
+
+/// What is under a key, whether it can be read or not: for whoever can put something sound in its place.
+#[derive(Debug, Clone)]
+pub enum Found<T> {
+    Sound(Stored<T>),
+    Wreck(Wreck),
+    Nothing,
+}
+
+/// An item that is not of the shape its kind has: it lacks something, or something in it is another type.
+#[derive(Debug, Clone)]
+pub struct Wreck(Attributes);
+
+impl Wreck {
+    /// An attribute of it, where that can still be read by itself.
+    pub fn part<P: DeserializeOwned>(&self, attribute: &str) -> Option<P> {
+        self.0.get(attribute).and_then(|value| serde_dynamo::from_attribute_value(value.clone()).ok())
+    }
+}
+
+impl<T> Found<T> {
+    /// It is still what was found.
+    pub fn unchanged(&self) -> Guard {
+        match self {
+            Found::Sound(stored) => Guard::unchanged(stored),
+            // Whatever it has for a version, a number or not.
+            Found::Wreck(Wreck(attributes)) => match attributes.get("v") {
+                Some(version) => Guard::default().with(Clause::Equals("v", version.clone())),
+                None => Guard::present().and_lacks("v"),
+            },
+            Found::Nothing => Guard::absent(),
+        }
+    }
+
+    /// The version of what is put in its place.
+    pub fn next_version(&self) -> u64 {
+        let version = match self {
+            Found::Sound(stored) => Some(stored.version),
+            Found::Wreck(Wreck(attributes)) => version_of(attributes),
+            Found::Nothing => None,
+        };
+        version.map_or(1, |version| version.saturating_add(1))
+    }
+}
+
+impl<T: Item> Found<T> {
+    fn of(item: Option<Attributes>) -> Found<T> {
+        match item {
+            Some(attributes) => decode(attributes.clone()).map_or(Found::Wreck(Wreck(attributes)), Found::Sound),
+            None => Found::Nothing,
+        }
     }
 }
 
@@ -141,7 +195,7 @@ pub struct Scanned {
 }
 
 /// A place in the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pk: String,
     sk: String,
@@ -159,6 +213,18 @@ impl Store {
     pub fn new(app: &App, function: &'static str, access: Declared) -> Store {
         let table = app.config.table.as_str().into();
         Store { client: app.dynamo.clone(), table, function, access, scope: Scope::Any, meter: Arc::default() }
+    }
+
+    /// The table that the environment names, for a `program` that is none of the functions.
+    pub fn of_program(
+        lookup: Lookup<'_>,
+        program: &'static str,
+        access: &'static [Access],
+    ) -> Result<Store, ConfigError> {
+        let table = config::required(lookup, config::TABLE_NAME, "the name of the DynamoDB table")?.into();
+        let client = app::dynamo_client(&AwsAccount::from(lookup)?, &app::http_client()?);
+        let access = [access, &[], &[]];
+        Ok(Store { client, table, function: program, access, scope: Scope::Any, meter: Arc::default() })
     }
 
     /// The same store, held to one tenant's partition.
@@ -185,6 +251,15 @@ impl Store {
 
     /// The item under `key`, read consistently.
     pub async fn get<T: Item>(&self, key: Key<T>) -> Result<Option<Stored<T>>> {
+        self.get_attributes(key).await?.map(decode).transpose()
+    }
+
+    /// What is under `key`, read consistently, even if that is no item that can be read.
+    pub async fn find<T: Item>(&self, key: Key<T>) -> Result<Found<T>> {
+        self.get_attributes(key).await.map(Found::of)
+    }
+
+    async fn get_attributes<T: Item>(&self, key: Key<T>) -> Result<Option<Attributes>> {
         self.permit(Access::Get(T::KIND), &key.pk)?;
         let sent = self
             .client
@@ -197,7 +272,7 @@ impl Store {
             .await;
         let output = sent.map_err(failed)?;
         self.meter.count(output.consumed_capacity());
-        output.item.map(decode).transpose()
+        Ok(output.item)
     }
 
     /// Several items of different kinds in one round trip, each read consistently, but not as one snapshot.
@@ -422,6 +497,43 @@ impl RawKey {
     }
 }
 
+/// A key, and what is made of what is under it.
+pub trait Wanted {
+    type Found;
+    fn raw(&self) -> RawKey;
+    fn decode(item: Option<Attributes>) -> Result<Self::Found>;
+}
+
+impl<T: Item> Wanted for Key<T> {
+    type Found = Option<Stored<T>>;
+    fn raw(&self) -> RawKey {
+        RawKey::of(self)
+    }
+    fn decode(item: Option<Attributes>) -> Result<Self::Found> {
+        item.map(decode).transpose()
+    }
+}
+
+/// A key under which there may be something that cannot be read.
+pub struct OrWreck<T>(Key<T>);
+
+impl<T: Item> Key<T> {
+    /// Asks for what is there even if it cannot be read. Without this, such an item fails the whole read.
+    pub fn or_wreck(self) -> OrWreck<T> {
+        OrWreck(self)
+    }
+}
+
+impl<T: Item> Wanted for OrWreck<T> {
+    type Found = Found<T>;
+    fn raw(&self) -> RawKey {
+        RawKey::of(&self.0)
+    }
+    fn decode(item: Option<Attributes>) -> Result<Self::Found> {
+        Ok(Found::of(item))
+    }
+}
+
 /// A tuple of keys of different kinds.
 pub trait Keys {
     /// The same tuple of what was found under them.
@@ -431,14 +543,14 @@ pub trait Keys {
 }
 
 macro_rules! keys_of_tuple {
-    ($($kind:ident $at:tt),+) => {
-        impl<$($kind: Item),+> Keys for ($(Key<$kind>,)+) {
-            type Items = ($(Option<Stored<$kind>>,)+);
+    ($($key:ident $at:tt),+) => {
+        impl<$($key: Wanted),+> Keys for ($($key,)+) {
+            type Items = ($($key::Found,)+);
             fn raw(&self) -> Vec<RawKey> {
-                vec![$(RawKey::of(&self.$at)),+]
+                vec![$(self.$at.raw()),+]
             }
             fn decode(mut found: impl Iterator<Item = Option<Attributes>>) -> Result<Self::Items> {
-                Ok(($(found.next().flatten().map(decode::<$kind>).transpose()?,)+))
+                Ok(($($key::decode(found.next().flatten())?,)+))
             }
         }
     };
@@ -722,6 +834,17 @@ impl Transaction {
         self.add(Access::Replace(T::KIND), &pk, refusal, |table| put(table, encode(next, version)?, unchanged))
     }
 
+    /// Puts `next` in the place of what was found, if that is still what is there.
+    pub fn put_over<T: Item>(self, found: &Found<T>, next: &T, refusal: Problem) -> Transaction {
+        let pk = next.key().pk;
+        let access = match found {
+            Found::Nothing => create_access(T::KIND, &pk),
+            Found::Sound(_) | Found::Wreck(_) => Access::Replace(T::KIND),
+        };
+        let (version, unchanged) = (found.next_version(), found.unchanged());
+        self.add(access, &pk, refusal, |table| put(table, encode(next, version)?, unchanged))
+    }
+
     /// Changes attributes in place, where `guard` holds. The version stays unless `change` adds to it: counters are nobody's `ETag`.
     pub fn update<T: Item>(self, key: Key<T>, change: Change, guard: Guard, refusal: Problem) -> Transaction {
         self.add(update_access(T::KIND, &key.pk), &key.pk, refusal, |table| {
@@ -944,10 +1067,13 @@ fn encode<T: Item>(item: &T, version: u64) -> Result<Attributes> {
 }
 
 fn decode<T: DeserializeOwned>(item: Attributes) -> Result<Stored<T>> {
-    let version = item.get("v").and_then(|value| value.as_n().ok()).and_then(|number| number.parse().ok());
-    let version = version.ok_or_else(|| Problem::internal("an item without a version"))?;
+    let version = version_of(&item).ok_or_else(|| Problem::internal("an item without a version"))?;
     let item = serde_dynamo::from_item(item).map_err(Problem::internal)?;
     Ok(Stored { item, version })
+}
+
+fn version_of(item: &Attributes) -> Option<u64> {
+    item.get("v").and_then(|value| value.as_n().ok()).and_then(|number| number.parse().ok())
 }
 
 /// Whether a refusal is the one a write was given: for callers that go on after it.

@@ -7,6 +7,7 @@
 
 use crate::app::{App, Observation};
 use crate::auth::token::{Claims, TokenKind};
+use crate::clock::Clock;
 use crate::error::{Problem, Result};
 use crate::keys::{self, Kind, SortKey, Whose};
 use crate::store::{Access, Store};
@@ -138,7 +139,7 @@ impl Failures {
 pub struct TriggerCx {
     pub(crate) app: Arc<App>,
     store: Store,
-    function: &'static str,
+    pub(crate) function: &'static str,
     signs: &'static [TokenKind],
     sends_mail: SendsMail,
 }
@@ -174,11 +175,14 @@ impl TriggerCx {
         Ok(Audit { tenant, id, at: self.now(), actor, action, target, details })
     }
 
-    /// Sleeps until `moment`, but no longer than `longest`.
+    /// The clock, for what waits by it.
+    pub fn clock(&self) -> &Clock {
+        &self.app.clock
+    }
+
+    /// Waits until `moment`, but no longer than `longest`.
     pub async fn wait_until(&self, moment: Timestamp, longest: SignedDuration) {
-        let left = moment.duration_since(self.now()).min(longest);
-        // A moment that is over leaves nothing to wait for.
-        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+        self.app.clock.wait_until(moment, longest).await;
     }
 
     pub fn console_url(&self) -> &str {

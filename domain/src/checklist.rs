@@ -142,6 +142,18 @@ pub enum StandingNow<'a> {
     Incomplete(&'a Why),
 }
 
+impl StepState {
+    /// As it is shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            StepState::Incomplete => "incomplete",
+            StepState::InProgress => "in_progress",
+            StepState::Complete => "complete",
+            StepState::Skipped => "skipped",
+        }
+    }
+}
+
 impl Why {
     pub fn new(code: &str, detail: impl Into<String>) -> Why {
         Why { code: code.to_owned(), detail: detail.into() }

@@ -1,11 +1,11 @@
 //! What a workspace is connected to: CRMs and calendars, phone numbers, API keys.
 
-use crate::id::{ApiKeyId, IntegrationId, PhoneNumberId, TenantId, UserId};
+use crate::date::CalendarDate;
+use crate::id::{ApiKeyId, IntegrationId, PhoneNumberId, RequestMark, TenantId, UserId};
 use crate::phone::Phone;
 use crate::tenant::Mark;
 use crate::text::{ExternalAccount, IntegrationName, Label};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,16 @@ pub enum IntegrationKind {
     Calendar,
 }
 
+impl IntegrationKind {
+    /// The name used in JSON and in storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            IntegrationKind::Crm => "crm",
+            IntegrationKind::Calendar => "calendar",
+        }
+    }
+}
+
 /// How far an integration is. What is planned has somebody who does it by a day; what is connected has an account at the other end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
@@ -35,7 +45,7 @@ pub enum IntegrationProgress {
     /// `owner` is an active member: nobody who owns a plan can be removed or disabled.
     Planned {
         owner: UserId,
-        due_on: Date,
+        due_on: CalendarDate,
     },
     Connected {
         account: ExternalAccount,
@@ -60,6 +70,8 @@ pub struct PhoneNumber {
     pub id: PhoneNumberId,
     pub number: Phone,
     pub label: Option<Label>,
+    /// Of the request that added it.
+    pub request: RequestMark,
     pub created: Mark,
 }
 

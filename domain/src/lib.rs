@@ -7,6 +7,7 @@ pub mod billing;
 pub mod checklist;
 pub mod connect;
 pub mod country;
+pub mod date;
 pub mod email;
 pub mod id;
 pub mod invalid;

@@ -62,6 +62,7 @@ pub struct SignUpMail {
 /// That a checklist which was dismissed is open again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChecklistReopenedMail {
+    pub tenant: TenantId,
     pub company_name: CompanyName,
     pub steps: Vec<FallenStep>,
 }

@@ -264,7 +264,7 @@ texts! {
     /// An account at another company's product, as that names it, such as acme.my.salesforce.com. Never a secret.
     ExternalAccount(120, One, Allowed);
     /// Why somebody decided what they decided, for whoever wonders later.
-    Reason(300, Many, Allowed);
+    Reason(300, One, Allowed);
     /// A few words to an invited person, on one or more lines. CR LF becomes LF. Our mail carries it to an
     /// address that the writer chose, so nothing that looks like a web address: no phishing through us.
     Note(1000, Many, Refused);

@@ -52,6 +52,7 @@ fn who(auth: Auth) -> String {
         Auth::Nobody => "anybody".to_owned(),
         Auth::Visitor => "anybody, known if signed in".to_owned(),
         Auth::User => "whoever is signed in".to_owned(),
+        Auth::ApiKey => "programs, by an API key".to_owned(),
         Auth::Member(permission) => format!("members with `{permission}`"),
     }
 }

@@ -4,6 +4,7 @@ mod operation;
 mod responses;
 mod schemas;
 
+use common::auth::api_key::PREFIX;
 use common::auth::caller::TENANT_HEADER;
 use common::auth::session::REFRESH_COOKIE;
 use common::error::Code;
@@ -89,6 +90,12 @@ fn security_schemes() -> Value {
             "bearerFormat": "JWT",
             "description": "The access token of a signed-in user.",
         },
+        "apiKey": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": format!("{PREFIX}…"),
+            "description": "An API key of a workspace, for programs. It names its workspace.",
+        },
         "refreshCookie": {
             "type": "apiKey",
             "in": "cookie",
@@ -104,6 +111,8 @@ fn description() -> String {
         "Workspaces of Callaro: sign-up, invitations, members, settings, billing and the Getting-started checklist.",
         "**Who asks.** Send `Authorization: Bearer` and the access token that a sign-up, a sign-in or an accepted \
          invitation answered. It is good for minutes; the refresh cookie, set with it, gets the next one.",
+        "**Programs.** An operation under `apiKey` is for programs: send an API key as the bearer token. An operation takes an \
+         access token or an API key, never either.",
         &format!(
             "**Which workspace.** An operation with `x-permission` is about one workspace and needs that permission in \
              it. Name the workspace by its id in `{TENANT_HEADER}`; whoever belongs to one only may leave it out. What \

@@ -38,7 +38,7 @@ fn operation(function: &Function, http: &Http) -> String {
 
 fn needs(auth: Auth) -> String {
     match auth {
-        Auth::Nobody | Auth::Visitor | Auth::User => format!("Auth::{auth:?}"),
+        Auth::Nobody | Auth::Visitor | Auth::User | Auth::ApiKey => format!("Auth::{auth:?}"),
         Auth::Member(permission) => format!("Auth::Member(Permission::{permission:?})"),
     }
 }
@@ -48,6 +48,8 @@ fn roles(auth: Auth) -> String {
     let is_let_in = |role: &Role| match auth {
         Auth::Nobody | Auth::Visitor | Auth::User => true,
         Auth::Member(permission) => role.may(permission),
+        // A program has no role, and nobody's role lets them do what is a program's.
+        Auth::ApiKey => false,
     };
     let roles: Vec<_> = Role::ALL.iter().filter(|role| is_let_in(role)).map(|role| format!("Role::{role:?}")).collect();
     roles.join(", ")

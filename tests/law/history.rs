@@ -91,6 +91,14 @@ pub enum Operation {
     HearOfMail(Who, MailFate),
     FillSeats,
     AddSeats,
+    PlanIntegration(Who),
+    ConnectIntegration,
+    RemoveIntegration,
+    AddPhoneNumber(u8),
+    RemovePhoneNumber,
+    CreateApiKey,
+    UseApiKey,
+    RemoveApiKey,
     Dismiss,
     Restore,
     Skip(StepId, &'static str),
@@ -169,6 +177,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         8 => membership(),
         2 => (person(), mail_fate()).prop_map(|(who, fate)| Operation::HearOfMail(who, fate)),
         4 => choices(),
+        4 => connecting(),
         1 => prop_oneof![Just(Operation::FillSeats), Just(Operation::AddSeats)],
     ]
 }
@@ -217,6 +226,19 @@ fn membership() -> impl Strategy<Value = Operation> {
         2 => person().prop_map(Operation::MarkTestUser),
         1 => person().prop_map(Operation::UnmarkTestUser),
         2 => person().prop_map(Operation::Rehearse),
+    ]
+}
+
+fn connecting() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        2 => person().prop_map(Operation::PlanIntegration),
+        1 => Just(Operation::ConnectIntegration),
+        2 => Just(Operation::RemoveIntegration),
+        2 => (0..2_u8).prop_map(Operation::AddPhoneNumber),
+        1 => Just(Operation::RemovePhoneNumber),
+        2 => Just(Operation::CreateApiKey),
+        3 => Just(Operation::UseApiKey),
+        1 => Just(Operation::RemoveApiKey),
     ]
 }
 
@@ -347,6 +369,14 @@ impl fmt::Display for Operation {
             Op::HearOfMail(who, fate) => write!(f, "the mail of {who}'s invite is {fate:?}"),
             Op::FillSeats => write!(f, "there are as many seats as are taken"),
             Op::AddSeats => write!(f, "there are ten more seats"),
+            Op::PlanIntegration(who) => write!(f, "a CRM is planned, by {who}"),
+            Op::ConnectIntegration => write!(f, "a calendar is connected"),
+            Op::RemoveIntegration => write!(f, "the oldest integration is removed"),
+            Op::AddPhoneNumber(n) => write!(f, "phone number {n} is added"),
+            Op::RemovePhoneNumber => write!(f, "the oldest phone number is removed"),
+            Op::CreateApiKey => write!(f, "an API key is made"),
+            Op::UseApiKey => write!(f, "the newest API key is used"),
+            Op::RemoveApiKey => write!(f, "the newest API key is removed"),
             Op::Dismiss => write!(f, "the checklist is dismissed"),
             Op::Restore => write!(f, "the checklist is restored"),
             Op::Skip(step, reason) => write!(f, "{step} is skipped: {reason:?}"),

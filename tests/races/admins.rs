@@ -1,14 +1,12 @@
 //! All admins of a workspace go at each other, or leave, at once: it keeps one.
 
-use super::crew;
 use super::table::{self, assert_counters, key, number, partition, read};
+use super::{crew, trials};
 use crate::world::{Person, World};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-
-const TRIALS: usize = 200;
 
 /// What an admin does.
 #[derive(Debug, Clone, Copy)]
@@ -29,13 +27,13 @@ fn plan(trial: usize, count: usize) -> Vec<Act> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_all_admins_demote_remove_disable_each_other_or_leave_at_once_one_is_left_in_200_of_200_trials() {
+async fn when_all_admins_demote_remove_disable_each_other_or_leave_at_once_one_is_left_in_every_trial() {
     let world = World::in_process().await;
     let mut workspaces = Vec::new();
     for count in 2..=8 {
         workspaces.push(admins(&world, count).await);
     }
-    for trial in 0..TRIALS {
+    for trial in 0..trials(200) {
         if trial > 0 && trial % 28 == 0 {
             an_hour_later(&world, &mut workspaces).await;
         }

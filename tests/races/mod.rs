@@ -3,6 +3,8 @@
 
 mod accepting;
 mod admins;
+mod api_keys;
+mod connecting;
 mod crew;
 mod ending;
 mod limits;
@@ -11,4 +13,15 @@ mod rehearsing;
 mod removal;
 mod resending;
 mod seats;
-mod table;
+pub mod table;
+
+/// Set, a run has time: races are run as often as they are said to hold (`.ci/long-run`).
+const LONG_RUN: &str = "CALLARO_LONG_RUN";
+
+/// How often a race is run that a long run runs `full` times: otherwise a quarter of that.
+fn trials(full: usize) -> usize {
+    match common::config::process_environment(LONG_RUN) {
+        Some(_) => full,
+        None => full / 4,
+    }
+}

@@ -91,6 +91,16 @@ async fn do_everything(world: &World) -> (Person, Vec<(String, String, String)>)
     world.delete(&path).by(&ada).send().await.expect_status(200);
     expect("member.removed", &ada.id, &grace.id);
 
+    let (planned, connected) = (world.plan(&ada, &ada.id).await, world.connect(&ada, "Outlook").await);
+    expect("integration.planned", &ada.id, &planned);
+    expect("integration.connected", &ada.id, &connected);
+    world.delete(&format!("/v1/integrations/{planned}")).by(&ada).send().await.expect_status(204);
+    expect("integration.removed", &ada.id, &planned);
+    let number = world.add_number(&ada, "+4930901820").await;
+    expect("phone_number.added", &ada.id, &number);
+    world.delete(&format!("/v1/phone-numbers/{number}")).by(&ada).send().await.expect_status(204);
+    expect("phone_number.removed", &ada.id, &number);
+
     let invite = id_of(&world.invite(&ada, "olga@acme.example", "operator").await);
     expect("invite.created", &ada.id, &invite);
     let token = world.token_mailed_to("olga@acme.example").await;

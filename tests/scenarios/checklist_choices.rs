@@ -193,7 +193,7 @@ async fn a_required_step_that_falls_back_opens_a_dismissed_checklist_and_the_adm
         "{text}"
     );
     assert!(!text.contains("Company details"), "it tells what fell back then: {text}");
-    assert!(text.contains(&format!("{}/getting-started", world.public_url())), "{text}");
+    assert!(text.contains(&format!("{}/getting-started#{}", world.public_url(), ada.tenant)), "{text}");
     assert_eq!(told(&world, &ada).await.last(), Some(&line("checklist.reopened", "system", &ada.tenant)));
 }
 

@@ -151,9 +151,10 @@ async fn removing_somebody_ends_their_access_and_leaves_a_receipt() {
             "removed_by": ada.id,
             "role": "operator",
             "revoked_permissions":
-                ["tenant:read", "tenant:leave", "members:read", "access:rehearse", "checklist:read"],
+                ["tenant:read", "tenant:leave", "members:read", "access:rehearse", "checklist:read", "connections:read"],
             "was_test_user": false,
             "open_invites": [],
+            "api_keys": [],
         })
     );
     world.get("/v1/tenant").by(&olga).send().await.expect_problem(404, "not_found");

@@ -1,11 +1,13 @@
 //! What people do with the product, by area.
 
 mod access;
+mod api_keys;
 mod attacks;
 mod audit;
 mod billing;
 mod checklist;
 mod checklist_choices;
+mod connect;
 mod idempotency;
 mod invite;
 mod invite_changes;

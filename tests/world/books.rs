@@ -1,16 +1,19 @@
-//! Everything that the table says of workspaces, people and invites, and whether it adds up: what a change that was made by half
-//! cannot do.
+//! Everything that the table says of workspaces, people, invites and connections, and whether it adds up: what a change that was made
+//! by half cannot do.
 
 use super::World;
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::keys::{self, Item, Kind};
 use domain::Timestamp;
 use domain::audit::{Action, Actor, Audit};
+use domain::connect::ApiKey;
+use domain::connect::{Integration, IntegrationProgress, PhoneNumber};
 use domain::id::{InviteId, TenantId, UserId};
 use domain::invite::{Invite, InviteEmail, InviteStatus, OpenInvite, Outcome, UndeliveredInvite};
 use domain::member::Member;
 use domain::outbox::{Message, Outbox};
-use domain::tenant::{Counters, Tenant};
+use domain::role::Role;
+use domain::tenant::{CountedSet, Counters, Tenant};
 use domain::user::{Credential, EmailOwner, Session, User};
 use std::collections::{BTreeSet, HashMap};
 
@@ -26,6 +29,9 @@ pub struct Books {
     holds: Vec<InviteEmail>,
     open: Vec<OpenInvite>,
     undelivered: Vec<UndeliveredInvite>,
+    api_keys: Vec<ApiKey>,
+    integrations: Vec<Integration>,
+    phone_numbers: Vec<PhoneNumber>,
     audits: Vec<Audit>,
     /// The outbox.
     pub mails: Vec<Outbox>,
@@ -53,6 +59,9 @@ impl World {
             holds: all(&mut items),
             open: all(&mut items),
             undelivered: all(&mut items),
+            api_keys: all(&mut items),
+            integrations: all(&mut items),
+            phone_numbers: all(&mut items),
             audits: all(&mut items),
             mails: all(&mut items),
             users: all(&mut items),
@@ -113,9 +122,47 @@ impl Books {
         let owners = sorted(self.owners.iter().map(|owner| format!("{} is {}", owner.user, owner.email)));
         assert_eq!(users, owners, "people, and the owners of addresses");
         assert_eq!(self.people(), self.people_with_all_that_is_theirs());
+        assert_eq!(self.connections(), self.connections_told_of(), "what there is, and what the audit log knows of");
+        self.assert_counted();
+    }
+
+    /// The counters of every workspace say what a count of its items says.
+    #[track_caller]
+    pub fn assert_counted(&self) {
         for tenant in &self.tenants {
-            self.assert_counted(tenant.id);
+            self.assert_people_counted(tenant.id);
+            self.assert_sets_counted(tenant.id);
+            self.assert_plans_counted(tenant.id);
         }
+    }
+
+    /// The integrations and phone numbers that there are, and how they came.
+    fn connections(&self) -> Vec<(String, Action)> {
+        let integrations = self.integrations.iter().map(|integration| {
+            let action = match integration.progress {
+                IntegrationProgress::Planned { .. } => Action::IntegrationPlanned,
+                IntegrationProgress::Connected { .. } => Action::IntegrationConnected,
+            };
+            (integration.id.to_string(), action)
+        });
+        let numbers = self.phone_numbers.iter().map(|number| (number.id.to_string(), Action::PhoneNumberAdded));
+        sorted_by_text(integrations.chain(numbers))
+    }
+
+    /// Those that the audit log says came and did not go.
+    fn connections_told_of(&self) -> Vec<(String, Action)> {
+        let came = self.audits.iter().filter(|audit| {
+            let goes = match audit.action {
+                Action::IntegrationPlanned | Action::IntegrationConnected => Action::IntegrationRemoved,
+                Action::PhoneNumberAdded => Action::PhoneNumberRemoved,
+                _ => return false,
+            };
+            // A number may come and go more than once, and then is told of that often.
+            self.times(audit.action, &audit.target) > self.times(goes, &audit.target)
+        });
+        let mut came = sorted_by_text(came.map(|audit| (audit.target.clone(), audit.action)));
+        came.dedup();
+        came
     }
 
     /// What there is because of invites: holds, markers, mails, audit lines and members.
@@ -175,9 +222,41 @@ impl Books {
         sorted(self.credentials.iter().map(|credential| credential.user).filter(is_whole))
     }
 
-    /// A tenant's counters say what a count of its items says.
     #[track_caller]
-    fn assert_counted(&self, tenant: TenantId) {
+    fn assert_sets_counted(&self, tenant: TenantId) {
+        let counters = self.counters(&tenant.to_string());
+        let active = || self.members.iter().filter(|member| member.tenant == tenant && member.is_active());
+        for role in Role::ALL {
+            let counted = active().filter(|member| member.role == role).count();
+            assert_eq!(counters.size(CountedSet::of_role(role)), counted as u64, "active members who are {role}");
+        }
+        let integrations = self.integrations.iter().filter(|integration| integration.tenant == tenant).count();
+        assert_eq!(counters.size(CountedSet::Integrations), integrations as u64, "integrations");
+        let numbers = self.phone_numbers.iter().filter(|number| number.tenant == tenant).count();
+        assert_eq!(counters.size(CountedSet::PhoneNumbers), numbers as u64, "phone numbers");
+    }
+
+    /// Every plan has an owner who is an active member, and their membership says how many they own.
+    #[track_caller]
+    fn assert_plans_counted(&self, tenant: TenantId) {
+        let members: Vec<_> = self.members.iter().filter(|member| member.tenant == tenant).collect();
+        let owners: Vec<_> = self
+            .integrations
+            .iter()
+            .filter(|integration| integration.tenant == tenant)
+            .filter_map(Integration::plan_owner)
+            .collect();
+        for owner in &owners {
+            assert!(members.iter().any(|member| member.user == *owner && member.is_active()), "{owner} owns a plan");
+        }
+        for member in members {
+            let owned = owners.iter().filter(|owner| **owner == member.user).count();
+            assert_eq!(member.plans_owned, owned as u64, "plans of {}", member.user);
+        }
+    }
+
+    #[track_caller]
+    fn assert_people_counted(&self, tenant: TenantId) {
         let counters = self.counters(&tenant.to_string());
         let members: Vec<_> = self.members.iter().filter(|member| member.tenant == tenant).collect();
         let open = self.open.iter().filter(|open| open.tenant == tenant).count();
@@ -189,6 +268,8 @@ impl Books {
         let kept = [counters.members, counters.admins, counters.invited_members, counters.seats_taken];
         assert_eq!(kept, counted, "members, admins, people who came by an invite, seats taken");
         assert_eq!(counters.first_accepted.is_some(), accepted > 0);
+        let used_keys = self.api_keys.iter().filter(|key| key.tenant == tenant && key.first_used_at.is_some());
+        assert_eq!(counters.used_api_keys, u64::try_from(used_keys.count()).unwrap(), "live API keys that were used");
     }
 }
 
@@ -207,6 +288,12 @@ fn about(mail: &Outbox) -> Option<InviteId> {
         Message::Invite(about) => Some(about.invite),
         Message::SignUp(_) | Message::AccountExists | Message::ChecklistReopened(_) => None,
     }
+}
+
+fn sorted_by_text(items: impl IntoIterator<Item = (String, Action)>) -> Vec<(String, Action)> {
+    let mut items: Vec<_> = items.into_iter().collect();
+    items.sort_by(|(one, _), (other, _)| one.cmp(other));
+    items
 }
 
 fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {

@@ -1,9 +1,11 @@
 //! What was logged: by every function of every stack in this process, as the functions log in AWS.
 
 use super::PASSWORD;
+use common::auth::api_key;
 use common::lambda;
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex};
+use tracing::instrument::WithSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines of a log. Clones are the same log.
@@ -37,6 +39,13 @@ impl Logs {
         logs
     }
 
+    /// What `work` comes to, and what it logs, and nobody else.
+    pub async fn during<T>(work: impl Future<Output = T>) -> (T, Logs) {
+        let logs = Logs::default();
+        let subscriber = lambda::log(None).with_writer(logs.clone()).finish();
+        (work.with_subscriber(subscriber).await, logs)
+    }
+
     pub fn lines(&self) -> Vec<String> {
         self.kept.lock().unwrap().lines.clone()
     }
@@ -53,12 +62,13 @@ impl Logs {
     }
 }
 
-/// Whether there is a secret in a line, whosever it is: a signed token, the password of nearly everybody in these tests, or as long
-/// a run of base64url as only a refresh token is.
+/// Whether there is a secret in a line, whosever it is: a signed token, an API key or a piece of one, the password of nearly everybody
+/// in these tests, or as long a run of base64url as only a refresh token is, or an API key without its prefix.
 fn is_telling(line: &str) -> bool {
     let is_base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let longest = line.split(|c: char| !is_base64url(c)).map(str::len).max();
-    line.contains("eyJ") || line.contains(PASSWORD) || longest >= Some(100)
+    let starts_as_one = ["eyJ", api_key::PREFIX].into_iter().any(|start| line.contains(start));
+    starts_as_one || line.contains(PASSWORD) || longest >= Some(80)
 }
 
 impl MakeWriter<'_> for Logs {

@@ -1,7 +1,9 @@
 //! A running stack, and what a browser and a person do with it.
 
 mod answer;
+mod api_key;
 mod books;
+mod crowd;
 mod deployed;
 mod document;
 mod forward;
@@ -12,9 +14,12 @@ mod mortal;
 mod person;
 mod recorded_table;
 mod request;
+mod standing_clock;
 
 pub use answer::Answer;
+pub use api_key::ApiKey;
 pub use books::Books;
+pub use crowd::{Crowd, Inhabitant};
 pub use forward::forward;
 pub use held_table::HeldTable;
 pub use logs::Logs;
@@ -23,18 +28,22 @@ pub use mortal::{Death, Mortal};
 pub use person::Person;
 pub use recorded_table::RecordedTable;
 pub use request::RequestTo;
+pub use standing_clock::StandingClock;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use common::app::Observation;
 use common::auth::token::TokenKeys;
 use common::clock::Clock;
 use deployed::Deployed;
 use document::Document;
+use domain::checklist::{CURRENT, Choices, Dismissal};
+use domain::tenant::Mark;
 use futures::FutureExt;
 use jiff::SignedDuration;
 use local::{Options, Stack, TableFront, Target};
 use logs::Discretion;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -216,6 +225,14 @@ impl World {
         clock_ahead_by(self.ahead.clone())
     }
 
+    /// The same clock, but nobody waits by it: it is moved on by as long instead.
+    pub fn clock_that_nobody_waits_by(&self) -> Clock {
+        let ahead = self.ahead.clone();
+        self.clock().passed_by(move |waited| {
+            ahead.fetch_add(waited.as_secs().try_into().unwrap(), Ordering::SeqCst);
+        })
+    }
+
     /// What every request did to the table since this was last asked.
     pub fn observed(&self) -> Vec<Observation> {
         std::mem::take(&mut self.observed.lock().unwrap())
@@ -359,6 +376,37 @@ impl World {
         result["invite"].clone()
     }
 
+    /// An admin makes an API key.
+    pub async fn make_api_key(&self, admin: &Person, name: &str) -> ApiKey {
+        let answer = self.post("/v1/api-keys", json!({ "name": name })).by(admin).send().await;
+        ApiKey::from(&answer.expect_status(201))
+    }
+
+    /// An admin records that a CRM is connected; its id.
+    pub async fn connect(&self, admin: &Person, name: &str) -> String {
+        let body = json!({ "kind": "crm", "name": name, "connection": { "account": "acme" } });
+        let answer = self.post("/v1/integrations", body).by(admin).send().await.expect_status(201);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// An admin plans a CRM, which somebody connects within a week; its id.
+    pub async fn plan(&self, admin: &Person, owner: &str) -> String {
+        let answer = self.post("/v1/integrations", self.planned_for(owner)).by(admin).send().await.expect_status(201);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What an admin sends for that.
+    pub fn planned_for(&self, owner: &str) -> Value {
+        let due_on = (self.now() + SignedDuration::from_hours(7 * 24)).strftime("%Y-%m-%d").to_string();
+        json!({ "kind": "crm", "name": "Salesforce", "plan": { "owner": owner, "due_on": due_on } })
+    }
+
+    /// An admin adds a phone number; its id.
+    pub async fn add_number(&self, admin: &Person, number: &str) -> String {
+        let added = self.post("/v1/phone-numbers", json!({ "number": number })).by(admin).send().await;
+        added.expect_status(201).body["id"].as_str().unwrap().to_owned()
+    }
+
     /// The checklist, once it has caught up.
     pub async fn checklist(&self, member: &Person) -> Value {
         self.settled().await;
@@ -402,9 +450,9 @@ impl World {
             Place::Local(stack) => stack.table(),
             Place::Deployed(deployed) => deployed.table(),
         };
-        let scanned = self.dynamo().scan().table_name(table).send().await.unwrap();
-        assert!(scanned.last_evaluated_key().is_none(), "more than one page");
-        let mut items: Vec<_> = scanned.items().iter().map(|item| render(&AttributeValue::M(item.clone()))).collect();
+        let scan = self.dynamo().scan().table_name(table).into_paginator().items().send();
+        let scanned = scan.collect::<Result<Vec<_>, _>>().await.unwrap();
+        let mut items: Vec<_> = scanned.into_iter().map(|item| render(&AttributeValue::M(item))).collect();
         items.sort();
         items
     }
@@ -418,6 +466,40 @@ impl World {
             .update_expression("SET steps = :none")
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
         update.send().await.unwrap();
+    }
+
+    /// Takes a tenant's kept checklist away, past all functions.
+    pub async fn lose_checklist(&self, tenant: &str) {
+        let [pk, sk] = [format!("TENANT#{tenant}"), "CHECKLIST".to_owned()].map(AttributeValue::S);
+        self.dynamo().delete_item().table_name(self.stack().table()).key("pk", pk).key("sk", sk).send().await.unwrap();
+    }
+
+    /// Somebody dismissed the checklist, whatever was open of it.
+    pub async fn dismiss_past_all_rules(&self, by: &Person) {
+        let tenant = by.tenant.parse().unwrap();
+        let mark = Mark { by: by.id.parse().unwrap(), at: self.now() };
+        let dismissal = Some(Dismissal { mark, definition: CURRENT.version });
+        let choices = Choices { dismissal, ..Choices::none(tenant) };
+        let mut item: HashMap<String, AttributeValue> = serde_dynamo::to_item(choices).unwrap();
+        let [pk, sk] = [format!("TENANT#{tenant}"), "CHECKLIST_CHOICES".to_owned()].map(AttributeValue::S);
+        item.extend([("pk".to_owned(), pk), ("sk".to_owned(), sk)]);
+        item.insert("v".to_owned(), AttributeValue::N("1".to_owned()));
+        self.dynamo().put_item().table_name(self.stack().table()).set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// Puts so many items into the table that are nobody's.
+    pub async fn fill_table(&self, items: usize) {
+        let put = |number: &usize| {
+            let [pk, sk] = [format!("FILLER#{number}"), "FILLER".to_owned()].map(AttributeValue::S);
+            let put = PutRequest::builder().item("pk", pk).item("sk", sk).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        };
+        let numbers: Vec<_> = (0..items).collect();
+        // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html: at most 25 a call.
+        for part in numbers.chunks(25) {
+            let puts: Vec<_> = part.iter().map(put).collect();
+            self.dynamo().batch_write_item().request_items(self.stack().table(), puts).send().await.unwrap();
+        }
     }
 
     /// A client of the table, beside the functions.

@@ -1,14 +1,17 @@
 //! Who calls, established before a route sees the request. Nothing the client says about itself is believed: the session
-//! and the membership are read, consistently, on every request.
+//! and the membership, or the API key, are read, consistently, on every request.
 
+use crate::auth::api_key::ClearKey;
 use crate::auth::token::AccessClaims;
 use crate::error::{Code, Problem, Result};
 use crate::keys::{self, Kind};
 use crate::route::Cx;
 use crate::store::{Access, Change, Guard, Stored, Transaction};
+use domain::connect::ApiKey;
 use domain::id::{SessionId, TenantId, UserId};
 use domain::member::{Member, MemberStatus};
 use domain::role::Permission;
+use domain::tenant::{CountedSet, LastChange, Mark};
 use jiff::SignedDuration;
 use std::future::Future;
 use std::ops::Deref;
@@ -29,6 +32,8 @@ pub enum Auth {
     User,
     /// A member of the tenant whose role includes the permission.
     Member(Permission),
+    /// A program, by an API key of its tenant. No person's token is taken for one, and no key for a person's token.
+    ApiKey,
 }
 
 /// [`Auth`] without its permission.
@@ -38,6 +43,7 @@ pub enum CallerKind {
     Visitor,
     User,
     Member,
+    ApiKey,
 }
 
 impl Auth {
@@ -47,6 +53,7 @@ impl Auth {
             Auth::Visitor => CallerKind::Visitor,
             Auth::User => CallerKind::User,
             Auth::Member(_) => CallerKind::Member,
+            Auth::ApiKey => CallerKind::ApiKey,
         }
     }
 
@@ -63,6 +70,7 @@ impl Auth {
                 Access::QueryIndex(Kind::Member),
                 Access::Update(Kind::Member),
             ],
+            Auth::ApiKey => &[Access::Get(Kind::ApiKey), Access::Update(Kind::ApiKey), Access::Update(Kind::Counters)],
         }
     }
 
@@ -70,7 +78,7 @@ impl Auth {
     pub const fn refuses(self) -> &'static [Code] {
         match self {
             Auth::Nobody => &[],
-            Auth::Visitor | Auth::User => &[Code::Unauthenticated],
+            Auth::Visitor | Auth::User | Auth::ApiKey => &[Code::Unauthenticated],
             Auth::Member(_) => &[Code::Unauthenticated, Code::TenantRequired, Code::NotFound, Code::Forbidden],
         }
     }
@@ -116,11 +124,26 @@ impl InTenant {
     /// Holds a transaction to it that the caller is still what this request was let in as: whoever was removed, disabled or given
     /// another role meanwhile does nothing more with it. The transaction may not write the caller's own membership.
     pub fn require_still(&self, transaction: Transaction) -> Transaction {
-        let as_let_in =
-            Guard::present().and_equals("role", self.member.role).and_equals("status", MemberStatus::Active.as_str());
         let key = keys::member(self.tenant, self.user);
-        transaction.check(key, as_let_in, Problem::forbidden(self.permission))
+        transaction.check(key, self.as_let_in(), Problem::forbidden(self.permission))
     }
+
+    /// The same for a transaction that changes the caller's own membership: a transaction may name an item once
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+    pub fn change_own(&self, transaction: Transaction, change: Change) -> Transaction {
+        let key = keys::member(self.tenant, self.user);
+        transaction.update(key, change, self.as_let_in(), Problem::forbidden(self.permission))
+    }
+
+    fn as_let_in(&self) -> Guard {
+        Guard::present().and_equals("role", self.member.role).and_equals("status", MemberStatus::Active.as_str())
+    }
+}
+
+/// A program that has an API key of the tenant.
+pub struct ByKey {
+    pub tenant: TenantId,
+    pub key: Stored<ApiKey>,
 }
 
 impl Caller for Nobody {
@@ -188,6 +211,54 @@ impl Caller for InTenant {
     }
 }
 
+impl Caller for ByKey {
+    const KIND: CallerKind = CallerKind::ApiKey;
+
+    /// However a key is wrong, the answer is the same.
+    async fn identify(cx: &mut Cx, _: Auth) -> Result<ByKey> {
+        let presented = bearer(cx).and_then(ClearKey::parse).ok_or_else(Problem::no_live_key)?;
+        let key = cx.store().get(keys::api_key(presented.tenant, presented.id)).await?;
+        let key = key.filter(|key| presented.is_of(key)).ok_or_else(Problem::no_live_key)?;
+        cx.set_api_key(key.id);
+        cx.enter(key.tenant);
+        Ok(ByKey { tenant: key.tenant, key })
+    }
+
+    /// Notes the first use of a key. A request does not fail over this: the next one by this key notes it then.
+    async fn note_seen(&self, cx: &Cx) {
+        if self.key.first_used_at.is_some() {
+            return;
+        }
+        let noted = note_first_use(cx, &self.key).await;
+        if let Err(problem) = noted
+            && problem.code != NOTED_OR_GONE
+        {
+            tracing::warn!(tenant = %self.tenant, api_key = %self.key.id, %problem, "that an API key was used was not noted");
+        }
+    }
+}
+
+/// Of requests side by side one notes it. What the program does, whoever made the key answers for.
+async fn note_first_use(cx: &Cx, key: &ApiKey) -> Result<()> {
+    let used = Change::new().set("first_used_at", cx.now()).add("v", 1);
+    let unused = Guard::present().and_lacks("first_used_at");
+    let counted = LastChange::added(key.id, Mark { by: key.created.by, at: cx.now() });
+    let one_more = Change::new().count(CountedSet::UsedApiKeys, &counted);
+    cx.store()
+        .transaction()
+        .update(keys::api_key(key.tenant, key.id), used, unused, noted_or_gone())
+        .update(keys::counters(key.tenant), one_more, Guard::present(), Problem::try_again())
+        .commit()
+        .await
+}
+
+/// By this code a write tells that the key was noted as used by then, or removed. Nobody outside sees it.
+const NOTED_OR_GONE: Code = Code::Conflict;
+
+fn noted_or_gone() -> Problem {
+    Problem::new(NOTED_OR_GONE, "The key was used or removed at the same moment.")
+}
+
 /// Lets a member through who may do this, or says why not: the one place that decides it, for requests and for rehearsals of them.
 pub fn admit<M: Deref<Target = Member>>(member: Option<M>, permission: Permission) -> Result<M> {
     // Somebody disabled is answered like somebody who never was a member.
@@ -242,12 +313,15 @@ fn named_tenant(cx: &Cx) -> Option<String> {
     cx.header(TENANT_HEADER).map(str::to_owned).or_else(|| cx.cookie(TENANT_COOKIE).map(str::to_owned))
 }
 
-fn claims(cx: &Cx) -> Result<AccessClaims> {
-    let header = cx.header("authorization").ok_or_else(Problem::unauthenticated)?;
+/// What the request presents as `Authorization: Bearer`.
+fn bearer(cx: &Cx) -> Option<&str> {
+    let (scheme, token) = cx.header("authorization")?.split_once(' ')?;
     // RFC 9110 §11.1: the scheme's name is case-insensitive.
-    let token =
-        header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
-    let token = token.ok_or_else(Problem::unauthenticated)?.trim();
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn claims(cx: &Cx) -> Result<AccessClaims> {
+    let token = bearer(cx).ok_or_else(Problem::unauthenticated)?;
     let verified = cx.verify::<AccessClaims>(token).map_err(|_| Problem::unauthenticated())?;
     Ok(verified.claims)
 }

@@ -1,6 +1,7 @@
-//! Who is asking: tokens, passwords, sessions, and what a caller may do.
+//! Who is asking: tokens, passwords, sessions, API keys, and what a caller may do.
 
 pub mod account;
+pub mod api_key;
 pub mod caller;
 pub mod password;
 pub mod session;

@@ -3,6 +3,7 @@
 
 use super::*;
 use domain::id::{InviteId, TenantId, UserId};
+use domain::outbox::FallenStep;
 use domain::role::Role;
 use domain::text::{CompanyName, Note};
 use std::collections::BTreeSet;
@@ -79,6 +80,17 @@ fn signed_up(company_name: &str) -> Mail {
     sign_up_mail(&recipient(), &a_sign_up(company_name), confirm_link(CONSOLE, &token())).unwrap()
 }
 
+fn reopened(company_name: &str) -> Mail {
+    let fallen = |title: &str, why: &str| FallenStep { title: title.to_owned(), why: why.to_owned() };
+    let steps = vec![
+        fallen("Backup admin", "There is one admin only. Invite a second one."),
+        fallen("Team invited", "The invitation to <b>grace</b>@acme.example came back: there is no such mailbox."),
+    ];
+    let tenant = TenantId::from_uuid(Uuid::from_u128(1));
+    let mail = ChecklistReopenedMail { tenant, company_name: parsed(company_name), steps };
+    checklist_reopened_mail(&mail, checklist_link(CONSOLE, tenant)).unwrap()
+}
+
 /// Every mail there is, by the name of its snapshot.
 fn mails() -> Vec<(&'static str, Mail)> {
     let in_utc = InviteMail { time_zone: TimeZoneName::utc(), ..an_invite(Role::Operator) };
@@ -95,6 +107,8 @@ fn mails() -> Vec<(&'static str, Mail)> {
         ("invite_to_a_workspace_in_utc", invited(&in_utc)),
         ("sign_up", signed_up("Acme Inc.")),
         ("sign_up_with_hostile_words", signed_up(HOSTILE_COMPANY)),
+        ("checklist_reopened", reopened("Acme Inc.")),
+        ("checklist_reopened_with_hostile_words", reopened(HOSTILE_COMPANY)),
         ("account_exists", account_exists_mail(&recipient(), CONSOLE.to_owned()).unwrap()),
     ]
 }

@@ -7,9 +7,10 @@
 
 use common::error::{Problem, Result};
 use common::keys::{self, Item, Range};
-use common::store::{Guard, Order, Store, Stored, Transaction};
+use common::store::{Found, Guard, Order, Store, Stored, Transaction, Wreck};
+use domain::Timestamp;
 use domain::billing::Billing;
-use domain::checklist::{Checklist, Choices, Facts};
+use domain::checklist::{self, Checklist, Choices, Definition, Facts, Folded};
 use domain::id::TenantId;
 use domain::invite::{OpenInvite, UndeliveredInvite};
 use domain::member::TestUser;
@@ -18,7 +19,8 @@ use domain::tenant::{Counters, Tenant};
 
 /// A tenant's checklist as it is kept, and all that it depends on.
 pub struct State {
-    pub checklist: Stored<Checklist>,
+    /// It is made of all the rest, so it can be made again: where there is none, and where it cannot be read.
+    pub checklist: Found<Checklist>,
     pub tenant: Stored<Tenant>,
     pub choices: Option<Stored<Choices>>,
     counters: Stored<Counters>,
@@ -36,10 +38,10 @@ struct InvitesOut {
 }
 
 impl State {
-    /// Nothing where the tenant is gone: its items come to be in one transaction, so where one is missing, it is.
+    /// Nothing where the tenant is gone: its items come to be in one transaction, so where one but the checklist is missing, it is.
     pub async fn read(store: &Store, tenant: TenantId) -> Result<Option<State>> {
         let wanted = (
-            keys::checklist(tenant),
+            keys::checklist(tenant).or_wreck(),
             keys::tenant(tenant),
             keys::counters(tenant),
             keys::billing(tenant),
@@ -47,8 +49,7 @@ impl State {
             keys::checklist_choices(tenant),
         );
         let (checklist, settings, counters, billing, test_user, choices) = store.snapshot(wanted).await?;
-        let (Some(checklist), Some(tenant), Some(counters), Some(billing)) = (checklist, settings, counters, billing)
-        else {
+        let (Some(tenant), Some(counters), Some(billing)) = (settings, counters, billing) else {
             return Ok(None);
         };
         let invites = InvitesOut::read(store, &counters).await?;
@@ -66,6 +67,33 @@ impl State {
             last_open_operator_invite: self.invites.last_of_operators.as_ref(),
             last_undelivered_invite: self.invites.last_undelivered.as_ref(),
         }
+    }
+
+    /// What the facts amount to now.
+    pub fn folded(&self, definition: &Definition, now: Timestamp) -> Folded {
+        match &self.checklist {
+            Found::Sound(kept) => checklist::fold(definition, self.facts(), Some(kept), now),
+            Found::Wreck(wreck) => checklist::fold(definition, self.facts(), Some(&self.salvaged(wreck, now)), now),
+            Found::Nothing => checklist::fold(definition, self.facts(), None, now),
+        }
+    }
+
+    /// What can still be read of a checklist and cannot be found out again: what was once complete, and when.
+    fn salvaged(&self, wreck: &Wreck, now: Timestamp) -> Checklist {
+        Checklist {
+            tenant: self.tenant.id,
+            definition: 0,
+            steps: Vec::new(),
+            dismissed: None,
+            first_completed: wreck.part("first_completed").unwrap_or_default(),
+            first_completed_at: wreck.part("first_completed_at"),
+            as_of: now,
+        }
+    }
+
+    /// Whether what is kept is just this.
+    pub fn keeps(&self, checklist: &Checklist) -> bool {
+        matches!(&self.checklist, Found::Sound(kept) if kept.item == *checklist)
     }
 
     /// Holds a transaction to it that the invites read were those of the snapshot's moment.

@@ -2,6 +2,7 @@
 
 use common::function::Function;
 
+pub mod checklist_page;
 pub mod dismiss_checklist;
 pub mod facts;
 pub mod get_checklist;
@@ -13,10 +14,12 @@ pub mod unskip_checklist_step;
 
 mod checklist_view;
 mod choosing;
+mod differences;
 mod reopening;
 
 pub static FUNCTIONS: &[&Function] = &[
     &get_checklist::FUNCTION,
+    &checklist_page::FUNCTION,
     &dismiss_checklist::FUNCTION,
     &restore_checklist::FUNCTION,
     &skip_checklist_step::FUNCTION,

@@ -1,12 +1,13 @@
 //! Folds a tenant's state into its checklist whenever something the checklist depends on has changed.
 //!
 //! A record only says *whose* state changed. The facts are read with the checklist ([`State`]), and the result is written on the
-//! condition that the checklist is still the one that was read.
+//! condition that the checklist is still the one that was read. One that is gone, or cannot be read, is made again from them.
 //!
 //! That alone is not enough: a fold that finds nothing to change leaves the checklist's version as it is, so an instance that
 //! stood still in between could write what it saw before the state went back. Therefore whoever writes looks again, until
 //! there is nothing to write: every write is followed by a snapshot that agrees with it, or by the stream's retry.
 
+use crate::differences::Differences;
 use crate::facts::State;
 use crate::reopening;
 use common::error::{Code, Problem, Result};
@@ -14,7 +15,7 @@ use common::function::Function;
 use common::keys::{Kind, Partition, Whose};
 use common::store::Access;
 use common::trigger::{Event, Failures, Listen, Record, StreamTrigger, TriggerCx};
-use domain::checklist::{CURRENT, fold};
+use domain::checklist::CURRENT;
 use domain::id::TenantId;
 use std::collections::BTreeSet;
 
@@ -44,6 +45,7 @@ impl StreamTrigger for RecomputeChecklist {
         Access::Query(Kind::OpenInvite),
         Access::Query(Kind::UndeliveredInvite),
         Access::Check(Kind::Counters),
+        Access::Create(Kind::Checklist),
         Access::Replace(Kind::Checklist),
         Access::Replace(Kind::ChecklistChoices),
         Access::CreateIn(Kind::Outbox, Partition::Tenant),
@@ -74,13 +76,13 @@ fn tenants_of(records: &[Record]) -> BTreeSet<TenantId> {
     records.iter().filter_map(tenant).collect()
 }
 
-/// Folds until there is nothing to write. `Written` if there was.
+/// Folds until there is nothing to write.
 pub(crate) async fn recompute(cx: &TriggerCx, tenant: TenantId) -> Result<Recomputed> {
     let mut outcome = Recomputed::AsKept;
     for _ in 0..TRIES {
         match recompute_once(cx, tenant).await {
             Ok(Recomputed::AsKept) => return Ok(outcome),
-            Ok(Recomputed::Written) => outcome = Recomputed::Written,
+            Ok(written) => outcome = outcome.or(written),
             Err(problem) if problem.code == Code::VersionStale => {}
             Err(problem) => return Err(problem),
         }
@@ -92,24 +94,36 @@ pub(crate) async fn recompute(cx: &TriggerCx, tenant: TenantId) -> Result<Recomp
 pub(crate) enum Recomputed {
     /// The kept checklist is what the state amounts to.
     AsKept,
-    /// It was not, and has been written.
-    Written,
+    /// It was not, in this, and has been written.
+    Written(Differences),
+}
+
+impl Recomputed {
+    /// The first that was written: what came after is news.
+    fn or(self, later: Recomputed) -> Recomputed {
+        match self {
+            Recomputed::AsKept => later,
+            Recomputed::Written(_) => self,
+        }
+    }
 }
 
 async fn recompute_once(cx: &TriggerCx, tenant: TenantId) -> Result<Recomputed> {
     let Some(state) = State::read(cx.store(), tenant).await? else {
         return Ok(Recomputed::AsKept);
     };
-    let folded = fold(&CURRENT, state.facts(), Some(&state.checklist), cx.now());
-    if folded.checklist == state.checklist.item && folded.reopened.is_none() {
+    let folded = state.folded(&CURRENT, cx.now());
+    if state.keeps(&folded.checklist) && folded.reopened.is_none() {
         return Ok(Recomputed::AsKept);
     }
-    let transaction = cx.store().transaction().replace(&state.checklist, &folded.checklist, Problem::version_stale());
+    let differences = Differences::between(&state.checklist, &folded.checklist, cx.now());
+    let transaction = cx.store().transaction();
+    let transaction = transaction.put_over(&state.checklist, &folded.checklist, Problem::version_stale());
     let transaction = state.still_of_one_moment(transaction);
     let transaction = match &folded.reopened {
         Some(reopened) => reopening::reopen(cx, transaction, &state, &folded.checklist, reopened)?,
         None => transaction,
     };
     transaction.commit().await?;
-    Ok(Recomputed::Written)
+    Ok(Recomputed::Written(differences))
 }

@@ -25,7 +25,7 @@ pub fn reopen(
     let steps: Vec<_> = reopened.steps.iter().filter_map(|id| fallen(cx, checklist, id)).collect();
     let names: Vec<_> = reopened.steps.iter().map(StepId::as_str).collect();
     let audit = cx.audit(tenant, Action::ChecklistReopened, tenant)?.with("steps", names.join(", "));
-    let words = ChecklistReopenedMail { company_name: state.tenant.company_name.clone(), steps };
+    let words = ChecklistReopenedMail { tenant, company_name: state.tenant.company_name.clone(), steps };
     let id = OutboxId::from_uuid(cx.new_id()?);
     let mail = Outbox::new(id, Owner::Tenant(tenant), Recipients::Admins, Message::ChecklistReopened(words), cx.now());
     Ok(transaction

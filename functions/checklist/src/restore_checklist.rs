@@ -28,7 +28,6 @@ impl Route for RestoreChecklist {
         Access::BatchGet(Kind::Checklist),
         Access::BatchGet(Kind::ChecklistChoices),
         Access::Replace(Kind::Checklist),
-        Access::Create(Kind::ChecklistChoices),
         Access::Replace(Kind::ChecklistChoices),
         Access::Create(Kind::Audit),
         Access::Check(Kind::Member),

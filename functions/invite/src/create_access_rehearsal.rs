@@ -115,9 +115,10 @@ impl<'o> Decisions<'o> {
         let too_many = self.allowed.iter().filter(|operation| !is_written(operation));
         let too_few = self.refused.iter().filter(is_written);
         let deviating: Vec<_> = too_many.chain(too_few).map(|operation| operation.name).collect();
-        // What is open to everybody shows nothing about a role.
-        let nothing_allowed = self.allowed.iter().all(|operation| !matches!(operation.needs, Auth::Member(_)));
-        match (nothing_allowed, self.refused.is_empty()) {
+        // What is open to everybody, or to programs alone, shows nothing about a role.
+        let nothing_allowed = !self.allowed.iter().any(|operation| operation.is_of_members());
+        let nothing_refused = !self.refused.iter().any(|operation| operation.is_of_members());
+        match (nothing_allowed, nothing_refused) {
             _ if !deviating.is_empty() => Verdict::Deviates(deviating),
             (true, _) => Verdict::NothingAllowed,
             (_, true) => Verdict::NothingRefused,
@@ -164,7 +165,7 @@ impl Verdict {
                 operations.join(", ")
             )),
             Verdict::NothingRefused => Some(format!(
-                "Nothing was refused, because the role is {role}: this shows nothing about what your team will not see, so nothing is \
+                "Nothing that a role decides was refused, because the role is {role}: this shows nothing about what your team will not see, so nothing is \
                  confirmed. Mark somebody with the role that your team will have."
             )),
             Verdict::NothingAllowed => Some(format!(
@@ -224,7 +225,8 @@ mod tests {
         let verdict = verdict(&member(Role::Admin), OPERATIONS);
         assert_eq!((&verdict, verdict.finding()), (&Verdict::NothingRefused, Finding::NotAsExpected));
         let detail = verdict.detail(Role::Admin).unwrap();
-        assert!(detail.starts_with("Nothing was refused, because the role is Tenant Admin"), "{detail}");
+        let expected = "Nothing that a role decides was refused, because the role is Tenant Admin";
+        assert!(detail.starts_with(expected), "{detail}");
         assert!(detail.ends_with("Mark somebody with the role that your team will have."), "{detail}");
     }
 
@@ -247,6 +249,8 @@ mod tests {
         assert_eq!(verdict(&viewer, &[ADMINS]), Verdict::NothingAllowed);
         let everybodys = operation("read-about-things", Auth::Nobody, &Role::ALL);
         assert_eq!(verdict(&viewer, &[everybodys, ADMINS]), Verdict::NothingAllowed);
+        let programs = operation("import-things", Auth::ApiKey, &[]);
+        assert_eq!(verdict(&viewer, &[EVERYBODYS, programs]), Verdict::NothingRefused);
         assert_eq!(verdict(&viewer, &[]), Verdict::NothingAllowed);
     }
 

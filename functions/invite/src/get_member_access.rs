@@ -98,6 +98,7 @@ fn why(decision: Decision, needs: Auth, role: Role) -> String {
         Decision::Allowed(permission) => format!("Their role, {role}, includes {permission}."),
         Decision::Lacks(permission) => format!("Their role, {role}, does not include {permission}."),
         Decision::NotActive(_) => "The membership is disabled.".to_owned(),
+        Decision::ForPrograms => "Programs do this, by an API key.".to_owned(),
         Decision::NotAsked if needs == Auth::User => "Whoever is signed in may do this.".to_owned(),
         Decision::NotAsked => "Anybody may do this, signed in or not.".to_owned(),
     }
@@ -128,6 +129,7 @@ mod tests {
             ),
             ("get-me", true, None, "Whoever is signed in may do this."),
             ("create-session", true, None, "Anybody may do this, signed in or not."),
+            ("get-current-api-key", false, None, "Programs do this, by an API key."),
             ("accept-invite", true, None, "Anybody may do this, signed in or not."),
         ];
         for (name, allowed, permission, detail) in expected {

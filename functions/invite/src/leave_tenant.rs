@@ -30,7 +30,7 @@ impl Route for LeaveTenant {
         Access::Check(Kind::TestUser),
         Access::Create(Kind::Audit),
     ];
-    const REFUSES: &'static [Code] = &[Code::LastAdmin, Code::BillingOwner, Code::Conflict];
+    const REFUSES: &'static [Code] = &[Code::LastAdmin, Code::BillingOwner, Code::IntegrationOwner, Code::Conflict];
     const SUCCESS: u16 = 204;
     type Caller = InTenant;
     type Input = NoInput;

@@ -1,5 +1,6 @@
-//! A membership changes or ends, and everything that depends on it with it, in one transaction: the counters, the rule that a
-//! workspace keeps an admin, the one that its billing owner is an admin, the test user's confirmation, the audit lines.
+//! A membership changes or ends, and everything that depends on it with it, in one transaction: the counters, the rules that a
+//! workspace keeps an admin, that its billing owner is one, and that a plan has its owner, the test user's confirmation, the audit
+//! lines.
 
 use common::auth::caller::InTenant;
 use common::error::{Code, Problem, Result};
@@ -36,6 +37,7 @@ pub enum Marking {
 
 impl MembershipChange<'_> {
     pub async fn commit(&self) -> Result<()> {
+        self.require_no_plans()?;
         let transaction = self.require_caller(self.cx.store().transaction());
         let transaction = self.write_member(transaction);
         let transaction = self.write_test_user(self.move_counters(transaction));
@@ -74,6 +76,16 @@ impl MembershipChange<'_> {
         match self.caller.user == self.before.user {
             true => transaction,
             false => self.caller.require_still(transaction),
+        }
+    }
+
+    /// A planned integration has somebody who does it. Whoever comes to own a plan after this was read has another version of their
+    /// membership then, and [`write_member`](Self::write_member) is held to the one that was read.
+    fn require_no_plans(&self) -> Result<()> {
+        let stays = self.after.as_ref().is_some_and(Member::is_active);
+        match stays || self.before.plans_owned == 0 {
+            true => Ok(()),
+            false => Err(integration_owner()),
         }
     }
 
@@ -180,6 +192,13 @@ fn billing_owner() -> Problem {
     Problem::new(
         Code::BillingOwner,
         "This person is the billing owner or their backup, and has to be an admin for that. Name somebody else in the billing settings first.",
+    )
+}
+
+fn integration_owner() -> Problem {
+    Problem::new(
+        Code::IntegrationOwner,
+        "This person is to connect an integration that is planned. Remove the planned integration, or plan it with somebody else, first.",
     )
 }
 

@@ -27,6 +27,8 @@ pub struct Operation {
 pub enum Decision {
     /// It is nothing that a workspace decides: no membership is asked for.
     NotAsked,
+    /// It is for programs, by their API keys: no person may do it, whatever their role.
+    ForPrograms,
     Allowed(Permission),
     /// The member's role does not include it.
     Lacks(Permission),
@@ -35,10 +37,17 @@ pub enum Decision {
 }
 
 impl Operation {
+    /// Whether a membership decides about it, and so a role.
+    pub fn is_of_members(&self) -> bool {
+        matches!(self.needs, Auth::Member(_))
+    }
+
     /// Asks what a request of theirs is asked: the same function, with the membership as it is now.
     pub fn decide(&self, member: &Member) -> Decision {
-        let Auth::Member(permission) = self.needs else {
-            return Decision::NotAsked;
+        let permission = match self.needs {
+            Auth::Nobody | Auth::Visitor | Auth::User => return Decision::NotAsked,
+            Auth::ApiKey => return Decision::ForPrograms,
+            Auth::Member(permission) => permission,
         };
         match caller::admit(Some(member), permission) {
             Ok(_) => Decision::Allowed(permission),
@@ -56,7 +65,7 @@ impl Decision {
     /// What decides it, where a membership is asked for.
     pub fn permission(self) -> Option<Permission> {
         match self {
-            Decision::NotAsked => None,
+            Decision::NotAsked | Decision::ForPrograms => None,
             Decision::Allowed(permission) | Decision::Lacks(permission) | Decision::NotActive(permission) => {
                 Some(permission)
             }

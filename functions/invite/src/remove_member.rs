@@ -11,10 +11,13 @@ use common::route::{Cx, Method, Route};
 use common::store::{Access, Order};
 use common::view::UserView;
 use domain::Timestamp;
+use domain::connect::ApiKey;
 use domain::email::Email;
-use domain::id::{InviteId, TenantId, UserId};
+use domain::id::{ApiKeyId, InviteId, TenantId, UserId};
 use domain::member::Member;
 use domain::role::{Permission, Role};
+use domain::text::Label;
+use futures::future::join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,6 +47,9 @@ pub struct Receipt {
     /// Invitations they sent that are still open. They stay good: revoke those that should not be. Null where they could not be
     /// read: the access review names them too.
     open_invites: Option<Vec<OpenInviteOfTheirs>>,
+    /// API keys they made that are live. They stay live, for the programs that have them: remove those that should not be. Null where
+    /// they could not be read: `GET /v1/api-keys` lists all.
+    api_keys: Option<Vec<ApiKeyOfTheirs>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -52,6 +58,14 @@ pub struct OpenInviteOfTheirs {
     email: Email,
     role: Role,
     expires_at: Timestamp,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ApiKeyOfTheirs {
+    id: ApiKeyId,
+    name: Label,
+    last_four: String,
+    created_at: Timestamp,
 }
 
 impl Route for RemoveMember {
@@ -66,6 +80,7 @@ impl Route for RemoveMember {
         Access::BatchGet(Kind::TestUser),
         Access::Query(Kind::OpenInvite),
         Access::BatchGet(Kind::Invite),
+        Access::Query(Kind::ApiKey),
         Access::Delete(Kind::Member),
         Access::Check(Kind::Member),
         Access::Update(Kind::Counters),
@@ -74,7 +89,7 @@ impl Route for RemoveMember {
         Access::Check(Kind::TestUser),
         Access::Create(Kind::Audit),
     ];
-    const REFUSES: &'static [Code] = &[Code::LastAdmin, Code::BillingOwner, Code::Conflict];
+    const REFUSES: &'static [Code] = &[Code::LastAdmin, Code::BillingOwner, Code::IntegrationOwner, Code::Conflict];
     type Caller = InTenant;
     type Input = Input;
     type Output = Receipt;
@@ -100,6 +115,8 @@ impl Route for RemoveMember {
             marking: Marking::AsBefore,
         };
         change.commit().await?;
+        let open_invites = open_invites_left_by(cx, caller.tenant, user.id);
+        let (open_invites, api_keys) = join(open_invites, api_keys_left_by(cx, caller.tenant, user.id)).await;
         Ok(Receipt {
             user: (&user.item).into(),
             removed_at: cx.now(),
@@ -107,7 +124,8 @@ impl Route for RemoveMember {
             role: member.role,
             revoked_permissions: permissions_of(&member),
             was_test_user,
-            open_invites: open_invites_left_by(cx, caller.tenant, user.id).await,
+            open_invites,
+            api_keys,
         }
         .into())
     }
@@ -131,7 +149,18 @@ async fn open_invites_left_by(cx: &Cx, tenant: TenantId, user: UserId) -> Option
     }
 }
 
-/// How many markers of open invites are read at a time. There are no more than seats.
+/// Read once they are gone, as their invites are.
+async fn api_keys_left_by(cx: &Cx, tenant: TenantId, user: UserId) -> Option<Vec<ApiKeyOfTheirs>> {
+    match api_keys_by(cx, tenant, user).await {
+        Ok(live) => Some(live),
+        Err(problem) => {
+            tracing::warn!(%tenant, %problem, "the API keys of somebody who was removed were not read");
+            None
+        }
+    }
+}
+
+/// How many markers of open invites, or API keys, are read at a time. Of open invites there are no more than seats.
 const AT_A_TIME: u16 = 500;
 
 async fn open_invites_by(cx: &Cx, tenant: TenantId, user: UserId) -> Result<Vec<OpenInviteOfTheirs>> {
@@ -153,4 +182,20 @@ async fn open_invites_by(cx: &Cx, tenant: TenantId, user: UserId) -> Result<Vec<
         expires_at: invite.expires_at,
     };
     Ok(invites.into_iter().flatten().map(|invite| show(invite.item)).collect())
+}
+
+async fn api_keys_by(cx: &Cx, tenant: TenantId, user: UserId) -> Result<Vec<ApiKeyOfTheirs>> {
+    let (mut theirs, mut after) = (Vec::new(), None);
+    loop {
+        let page = cx.store().query(keys::api_keys(tenant), Order::Ascending, AT_A_TIME, after).await?;
+        theirs.extend(page.items.into_iter().filter(|key| key.created.by == user).map(|key| show_key(key.item)));
+        after = page.next;
+        if after.is_none() {
+            return Ok(theirs);
+        }
+    }
+}
+
+fn show_key(key: ApiKey) -> ApiKeyOfTheirs {
+    ApiKeyOfTheirs { id: key.id, name: key.name, last_four: key.last_four, created_at: key.created.at }
 }

@@ -61,7 +61,7 @@ impl Route for UpdateMember {
         Access::Check(Kind::TestUser),
         Access::Create(Kind::Audit),
     ];
-    const REFUSES: &'static [Code] = &[Code::LastAdmin, Code::BillingOwner, Code::Conflict];
+    const REFUSES: &'static [Code] = &[Code::LastAdmin, Code::BillingOwner, Code::IntegrationOwner, Code::Conflict];
     type Caller = InTenant;
     type Input = Input;
     type Output = MemberView;

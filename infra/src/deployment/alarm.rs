@@ -1,8 +1,9 @@
 //! Alarms. All tell the one topic, when they go off and when they are over.
 
-use super::intrinsic::{attribute, reference};
-use super::lambda;
+use super::intrinsic::{attribute, reference, text};
+use super::{lambda, watched};
 use common::function::Function;
+use common::schedule::{Hours, Watched};
 use serde_json::{Value, json};
 
 /// The most functions that one alarm can be about: its expression may name ten metrics
@@ -84,6 +85,20 @@ pub(super) fn given_up(function: &Function, queue: &str) -> Value {
         "Dimensions": [{ "Name": "QueueName", "Value": attribute(queue, "QueueName") }],
         "Statistic": "Maximum",
         "Period": 60,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 0,
+        "EvaluationPeriods": 1,
+    }))
+}
+
+/// A number of a trigger's log is not zero. It stays on until a run finds that it is.
+pub(super) fn not_zero(function: &Function, watched: &Watched, every: Hours) -> Value {
+    alarm(json!({
+        "AlarmDescription": format!("{}: {}", function.name, watched.about),
+        "Namespace": text(watched::namespace("Prefix")),
+        "MetricName": watched::metric(function, watched),
+        "Statistic": "Sum",
+        "Period": every.duration().as_secs(),
         "ComparisonOperator": "GreaterThanThreshold",
         "Threshold": 0,
         "EvaluationPeriods": 1,

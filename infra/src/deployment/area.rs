@@ -3,7 +3,7 @@
 use super::intrinsic::reference;
 use super::lambda::{Deployed, RESOURCES_OF_A_FUNCTION};
 use super::yaml::{self, HEADER};
-use super::{Resources, alarm, event, route, stream};
+use super::{Resources, alarm, event, route, stream, watched};
 use common::function::Source;
 use functions::Area;
 use serde_json::{Map, Value, json};
@@ -64,7 +64,11 @@ fn of_function(deployed: &Deployed<'_>) -> Resources {
         Source::Http(http) => route::resources(deployed, http),
         Source::Stream(stream) => stream::resources(deployed, stream),
         Source::Feedback(_) => event::resources(deployed, event::of_mail()),
-        Source::Schedule(schedule) => event::resources(deployed, event::of_clock(schedule)),
+        Source::Schedule(schedule) => {
+            let mut resources = event::resources(deployed, event::of_clock(schedule));
+            resources.extend(watched::resources(deployed.function, schedule));
+            resources
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One page that says how it goes: requests, failures, time, the table, the triggers, mail.
 
 use super::intrinsic::text;
+use super::watched;
 use common::function::Function;
 use functions::Area;
 use serde_json::{Value, json};
@@ -33,6 +34,7 @@ fn widgets(functions: &[&Function]) -> Vec<Value> {
         ("Functions that were not let run", "Sum", of_functions("Throttles", functions)),
         ("How far triggers are behind, milliseconds", "Maximum", of_functions("IteratorAge", &streams)),
         ("Given up", "Maximum", queues(&triggers)),
+        ("What is to be zero in the logs of triggers", "Sum", watched_of(&triggers)),
         ("Capacity the table used", "Sum", table(&["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"])),
         ("Requests the table throttled", "Sum", table(&["ReadThrottleEvents", "WriteThrottleEvents"])),
         ("Mail", "Sum", mail(&["Send", "Delivery", "Bounce", "Complaint", "Reject"])),
@@ -89,6 +91,13 @@ fn queues(triggers: &[&Function]) -> Vec<Value> {
         json!(["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue])
     };
     triggers.iter().map(of).collect()
+}
+
+fn watched_of(triggers: &[&Function]) -> Vec<Value> {
+    let schedules = triggers.iter().filter_map(|function| Some((function, function.schedule_source()?)));
+    let metrics = schedules
+        .flat_map(|(function, schedule)| schedule.watched.iter().map(|watched| watched::metric(function, watched)));
+    metrics.map(|metric| json!([watched::namespace("AWS::StackName"), metric])).collect()
 }
 
 fn table(names: &[&str]) -> Vec<Value> {

@@ -26,6 +26,11 @@ pub(super) fn name(function: &Function) -> Value {
     text(format!("${{Prefix}}-{}", function.name))
 }
 
+/// The logical id of its log group.
+pub(super) fn log_group(function: &Function) -> String {
+    format!("{}LogGroup", super::logical_id(function.name))
+}
+
 /// What is called: the function's alias.
 pub(super) fn live(id: &str) -> Value {
     reference(&format!("{id}.Alias"))
@@ -35,7 +40,7 @@ pub(super) fn live(id: &str) -> Value {
 pub(super) fn resources(deployed: &Deployed<'_>, settings: Map<String, Value>, on_failure: Option<Value>) -> Resources {
     let function = deployed.function;
     let id = super::logical_id(function.name);
-    let (role, log_group) = (format!("{id}Role"), format!("{id}LogGroup"));
+    let (role, log_group) = (format!("{id}Role"), log_group(function));
     let mut lambda = json!({
         "Type": "AWS::Serverless::Function",
         "Properties": {

@@ -14,6 +14,7 @@ mod route;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod watched;
 mod yaml;
 
 use crate::generated::File;

@@ -66,6 +66,25 @@ fn a_trigger_has_its_filters_and_gives_up_into_its_own_queue() {
 }
 
 #[test]
+fn what_is_to_be_zero_in_a_log_is_a_metric_of_its_lines_with_an_alarm_for_as_long_as_it_is_not() {
+    let area = AREAS.iter().find(|area| area.name == "checklist").unwrap();
+    let resources = area::template(area)["Resources"].clone();
+    let log_group = &resources["ReconcileChecklists"]["Properties"]["LoggingConfig"]["LogGroup"];
+    for field in ["mended", "failed"] {
+        let name = format!("ReconcileChecklists{}", logical_id(field));
+        let filter = &resources[format!("{name}Metric")]["Properties"];
+        assert_eq!(filter["LogGroupName"], *log_group);
+        assert_eq!(filter["FilterPattern"], r#"{ $.message = "reconciled" }"#);
+        let metric = &filter["MetricTransformations"][0];
+        assert_eq!(metric["MetricValue"], format!("$.{field}"));
+        let alarm = &resources[&name]["Properties"];
+        assert_eq!((&alarm["Namespace"], &alarm["MetricName"]), (&metric["MetricNamespace"], &metric["MetricName"]));
+        assert_eq!(metric["MetricNamespace"], json!({ "Fn::Sub": "Callaro/${Prefix}" }));
+        assert_eq!((&alarm["Period"], &alarm["Threshold"]), (&json!(6 * 60 * 60), &json!(0)));
+    }
+}
+
+#[test]
 fn only_who_signs_may_read_signing_keys_and_only_those_of_its_kinds() {
     for area in &AREAS {
         let template = area::template(area);

@@ -148,6 +148,7 @@ impl Operation<'_> {
             Auth::Nobody => json!([]),
             Auth::Visitor => json!([{}, { "bearer": [] }]),
             Auth::User | Auth::Member(_) => json!([{ "bearer": [] }]),
+            Auth::ApiKey => json!([{ "apiKey": [] }]),
         }
     }
 

@@ -31,6 +31,7 @@ impl Run {
         run.invite_and_accept().await;
         run.invite_again_and_decline().await;
         run.sign_in_and_out().await;
+        run.call_by_key().await;
         run.be_refused().await;
         run.meet_an_outage_of_ses().await;
         table.lose_answers();
@@ -101,6 +102,22 @@ impl Run {
         self.meet(&refreshed);
         self.secrets.extend([token, cookie]);
         self.world.delete("/v1/sessions/current").by(&refreshed).send().await.expect_status(204);
+    }
+
+    /// An API key is made, used, refused where people are asked for, and removed.
+    async fn call_by_key(&mut self) {
+        let key = self.world.make_api_key(&self.ada, "Importer").await;
+        let (current, world) = ("/v1/api-keys/current", &self.world);
+        world.get(current).token(&key.text).send().await.expect_status(200);
+        world.get(current).token(&key.text[..90]).send().await.expect_problem(401, "unauthenticated");
+        world.get("/v1/me").token(&key.text).send().await.expect_problem(401, "unauthenticated");
+        let misplaced = format!("{current}?key={}", key.text);
+        world.get(&misplaced).token(&key.text).send().await.expect_problem(422, "validation_failed");
+        let remove = async |id: &str| world.delete(&format!("/v1/api-keys/{id}")).by(&self.ada).send().await;
+        remove(&key.text).await.expect_problem(404, "not_found");
+        remove(&key.id).await.expect_status(204);
+        world.get(current).token(&key.text).send().await.expect_problem(401, "unauthenticated");
+        self.secrets.extend([key.text[8..].to_owned(), key.text]);
     }
 
     /// Requests with secrets where none belong, each refused.
@@ -268,7 +285,8 @@ async fn a_secret_in_the_log_would_be_seen() {
     let world = World::start().await;
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
     let sign_up = world.token_mailed_to("ada@acme.example").await;
-    for secret in [&ada.access_token, &ada.refresh_token, &sign_up, PASSWORD] {
+    let key = world.make_api_key(&ada, "Importer").await.text;
+    for secret in [&ada.access_token, &ada.refresh_token, &sign_up, &key, &key[8..], PASSWORD] {
         let logs = Logs::of(|| tracing::info!(tenant = ada.tenant, inside = format!("told: {secret:?}"), "served"));
         assert_eq!(logs.lines().len(), 1);
         assert_eq!(logs.telling(), logs.lines(), "by the look of it");
