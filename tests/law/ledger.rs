@@ -3,6 +3,7 @@
 
 use crate::stage::Stage;
 use common::keys::{self, Item, Kind};
+use domain::Timestamp;
 use domain::audit::{Action, Audit};
 use domain::billing::Billing;
 use domain::checklist::{CURRENT, Checklist, Choices, Facts, fold};
@@ -13,7 +14,6 @@ use domain::member::{Member, TestUser};
 use domain::outbox::{Message, Outbox};
 use domain::role::Role;
 use domain::tenant::{Accepted, CountedSet, Counters, Tenant};
-use domain::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 
@@ -91,11 +91,10 @@ impl Ledger {
         faults.extend(self.faults_of_markers(now));
         let kept = &self.checklist;
         let (stands, amounts_to) = (without_history(kept), self.amounts_to());
+        let again = fold(&CURRENT, self.facts(&counters), Some(kept), now);
         if stands != amounts_to {
             faults.push(difference(&stands, &amounts_to));
-        }
-        let again = fold(&CURRENT, self.facts(&counters), Some(kept), now);
-        if again.checklist != *kept {
+        } else if again.checklist != *kept {
             faults.push(format!("folded again the checklist would be another: {:?}, not {kept:?}", again.checklist));
         }
         if again.reopened.is_some() {
@@ -317,11 +316,7 @@ fn difference(kept: &Checklist, amounts_to: &Checklist) -> String {
     lines.join("\n  ")
 }
 
-fn unequal(
-    what: &str,
-    markers: impl Iterator<Item = String>,
-    invites: impl Iterator<Item = String>,
-) -> Option<String> {
+fn unequal(what: &str, markers: impl Iterator<Item = String>, invites: impl Iterator<Item = String>) -> Option<String> {
     let (markers, invites): (BTreeSet<_>, BTreeSet<_>) = (markers.collect(), invites.collect());
     (markers != invites).then(|| format!("{what}: the markers say {markers:?}, the invites {invites:?}"))
 }

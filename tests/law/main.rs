@@ -66,7 +66,8 @@ impl Plan {
     fn runner(self) -> TestRunner {
         // Each plays a history in every workspace.
         let cases = self.histories.div_ceil(u32::try_from(Workspace::ALL.len()).unwrap());
-        let config = Config { cases, failure_persistence: None, max_shrink_iters: self.shortenings, ..Config::default() };
+        let config =
+            Config { cases, failure_persistence: None, max_shrink_iters: self.shortenings, ..Config::default() };
         let seed: Vec<u8> = self.seed.to_le_bytes().repeat(4);
         TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
     }
@@ -95,7 +96,8 @@ fn whatever_happens_and_however_the_stream_tells_of_it_the_checklist_is_what_the
     let Plan { seed, histories, .. } = plan;
     eprintln!("{histories} histories, LAW_SEED={seed}");
     let started = Instant::now();
-    let shares: Vec<_> = plan.shares().into_iter().map(|share| thread::spawn(move || share.play(Sabotage::None))).collect();
+    let shares: Vec<_> =
+        plan.shares().into_iter().map(|share| thread::spawn(move || share.play(Sabotage::None))).collect();
     let mut tally = Tally::default();
     for share in shares {
         let played = share.join().unwrap();

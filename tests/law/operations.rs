@@ -108,7 +108,8 @@ impl Doing<'_> {
             Op::UnmarkTestUser(who) => self.change_member(*who, json!({ "test_user": false })),
             Op::Rehearse(who) => Some(self.world().post("/v1/access-rehearsals", json!({})).by(&self.person(*who)?)),
             Op::PlanIntegration(who) => {
-                let due_on = (self.world().now() + SignedDuration::from_hours(30 * 24)).strftime("%Y-%m-%d").to_string();
+                let due_on =
+                    (self.world().now() + SignedDuration::from_hours(30 * 24)).strftime("%Y-%m-%d").to_string();
                 let plan = json!({ "owner": self.id(*who)?, "due_on": due_on });
                 let body = json!({ "kind": "crm", "name": "Salesforce", "plan": plan });
                 self.by_admin(self.world().post("/v1/integrations", body))

@@ -1,6 +1,6 @@
 //! Plays a history, and holds what comes of it to the law.
 
-use crate::history::{Delivery, End, Event, Fate, History, Operation, Workspace};
+use crate::history::{Delivery, End, Event, Fate, History, Operation, Waiting, Wakes, Workspace};
 use crate::instance::{Afterwards, Frozen, Trouble};
 use crate::ledger::Ledger;
 use crate::operations::Doing;
@@ -242,10 +242,7 @@ impl<'p> Play<'p> {
                 self.stream.put_back(&batch.0);
                 Ok(())
             }
-            Fate::Dropped => {
-                self.has_lost_records = true;
-                Ok(())
-            }
+            Fate::Dropped => self.lose(&batch).await,
         }
     }
 
@@ -295,6 +292,17 @@ impl<'p> Play<'p> {
         Ok(())
     }
 
+    /// Reconciling makes up for what was lost. It would make up for a broken trigger too, so that one loses nothing.
+    async fn lose(&mut self, batch: &Batch) -> Outcome {
+        match self.sabotage {
+            Sabotage::None => {
+                self.has_lost_records = true;
+                Ok(())
+            }
+            _ => self.deliver_healthy(batch).await,
+        }
+    }
+
     async fn wake(&mut self) {
         if let Some(frozen) = self.frozen.take() {
             frozen.wakes().await;
@@ -315,18 +323,18 @@ impl<'p> Play<'p> {
     }
 
     async fn end(mut self, end: End) -> Outcome {
-        self.wake().await;
-        self.read();
-        let waiting = self.stream.take_all();
-        match end {
-            End::Delivered => {
-                for batch in waiting {
-                    self.deliver_healthy(&batch).await?;
-                }
-            }
-            End::DroppedThenReconciled => self.has_lost_records = true,
+        if end.frozen == Wakes::First {
+            self.wake().await;
         }
-        if self.has_lost_records && self.sabotage == Sabotage::None {
+        self.read();
+        for batch in self.stream.take_all() {
+            match end.waiting {
+                Waiting::Delivered => self.deliver_healthy(&batch).await?,
+                Waiting::DroppedThenReconciled => self.lose(&batch).await?,
+            }
+        }
+        self.wake().await;
+        if self.has_lost_records {
             self.tally.count("reconciled");
             self.stage.reconcile().await?;
         }

@@ -33,7 +33,8 @@ async fn falls_back(stage: &Stage, workspace: Workspace, death: Death) -> Option
 }
 
 #[tokio::test]
-async fn whatever_step_a_recompute_ends_at_a_dismissed_checklist_is_opened_again_once_and_one_mail_and_one_line_say_so() {
+async fn whatever_step_a_recompute_ends_at_a_dismissed_checklist_is_opened_again_once_and_one_mail_and_one_line_say_so()
+{
     let stage = Stage::build().await;
     for (workspace, reopenings) in [(Workspace::Ready, 0), (Workspace::Dismissed, 1)] {
         let mut steps = 0;

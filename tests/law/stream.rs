@@ -123,9 +123,12 @@ pub fn is_of(record: &Value, tenant: TenantId) -> bool {
 
 /// How often a tenant's checklist was written.
 pub fn checklist_writes(records: &[Value], tenant: TenantId) -> usize {
-    let kind = |record| keys::parse(key(record, "pk"), key(record, "sk")).map(|(_, kind)| kind);
     let is_write = |record: &&Value| is_of(record, tenant) && kind(record) == Some(Kind::Checklist);
     records.iter().filter(is_write).count()
+}
+
+fn kind(record: &Value) -> Option<Kind> {
+    keys::parse(key(record, "pk"), key(record, "sk")).map(|(_, kind)| kind)
 }
 
 fn key<'r>(record: &'r Value, name: &str) -> &'r str {
