@@ -23,11 +23,26 @@ pub enum Event {
     Delivery(Delivery),
 }
 
-/// What becomes of the records that still wait when everything is over.
+/// What is still to come when everything is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub struct End {
+    pub waiting: Waiting,
+    pub frozen: Wakes,
+}
+
+/// What becomes of the records that still wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
     Delivered,
     DroppedThenReconciled,
+}
+
+/// When an instance that still stands still goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wakes {
+    First,
+    /// Before the table is reconciled, though: nothing stands still for hours.
+    Last,
 }
 
 /// A workspace, by where its history begins.
@@ -91,6 +106,14 @@ pub enum Operation {
     HearOfMail(Who, MailFate),
     FillSeats,
     AddSeats,
+    PlanIntegration(Who),
+    ConnectIntegration,
+    RemoveIntegration,
+    AddPhoneNumber(u8),
+    RemovePhoneNumber,
+    CreateApiKey,
+    UseApiKey,
+    RemoveApiKey,
     Dismiss,
     Restore,
     Skip(StepId, &'static str),
@@ -147,8 +170,31 @@ impl Who {
 }
 
 pub fn histories() -> impl Strategy<Value = History> {
-    let end = prop_oneof![6 => Just(End::Delivered), 1 => Just(End::DroppedThenReconciled)];
-    (prop::collection::vec(event(), 20..40), end).prop_map(|(events, end)| History { events, end })
+    let event = prop_oneof![24 => event().prop_map(|event| vec![event]), 1 => there_and_back()];
+    let waiting = prop_oneof![6 => Just(Waiting::Delivered), 1 => Just(Waiting::DroppedThenReconciled)];
+    let frozen = prop_oneof![Just(Wakes::First), Just(Wakes::Last)];
+    let end = (waiting, frozen).prop_map(|(waiting, frozen)| End { waiting, frozen });
+    (prop::collection::vec(event, 20..40), end).prop_map(|(events, end)| History { events: events.concat(), end })
+}
+
+/// What an instance that stands still can get wrong most: it is woken by a change that is taken back meanwhile.
+fn there_and_back() -> impl Strategy<Value = Vec<Event>> {
+    use Operation as Op;
+    let pairs = [
+        (Op::ConfirmTimeZone, Op::DoubtTimeZone),
+        (Op::NameBillingOwner(Who::Ada), Op::ClearBillingOwner),
+        (Op::AddPhoneNumber(2), Op::RemovePhoneNumber),
+    ];
+    let batch = || prop::collection::vec(any::<Index>(), 6);
+    let parts = (select(Workspace::ALL.as_slice()), select(pairs.to_vec()), batch(), batch());
+    parts.prop_map(|(workspace, (there, back), first, second)| {
+        vec![
+            Event::Operation(workspace, there),
+            Event::Delivery(Delivery { taken: first, fate: Fate::Frozen }),
+            Event::Operation(workspace, back),
+            Event::Delivery(Delivery { taken: second, fate: Fate::Delivered }),
+        ]
+    })
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -169,6 +215,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         8 => membership(),
         2 => (person(), mail_fate()).prop_map(|(who, fate)| Operation::HearOfMail(who, fate)),
         4 => choices(),
+        4 => connecting(),
         1 => prop_oneof![Just(Operation::FillSeats), Just(Operation::AddSeats)],
     ]
 }
@@ -220,6 +267,19 @@ fn membership() -> impl Strategy<Value = Operation> {
     ]
 }
 
+fn connecting() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        2 => person().prop_map(Operation::PlanIntegration),
+        1 => Just(Operation::ConnectIntegration),
+        2 => Just(Operation::RemoveIntegration),
+        2 => (0..2_u8).prop_map(Operation::AddPhoneNumber),
+        1 => Just(Operation::RemovePhoneNumber),
+        2 => Just(Operation::CreateApiKey),
+        3 => Just(Operation::UseApiKey),
+        1 => Just(Operation::RemoveApiKey),
+    ]
+}
+
 fn choices() -> impl Strategy<Value = Operation> {
     let optional = || {
         let steps = [StepId::OPERATORS_SIGNED_IN, StepId::REVIEWER_ASSIGNED, StepId::PHONE_NUMBER, StepId::API_KEY];
@@ -253,7 +313,7 @@ fn mail_fate() -> impl Strategy<Value = MailFate> {
 }
 
 fn delivery() -> impl Strategy<Value = Delivery> {
-    (prop::collection::vec(any::<Index>(), 1..8), fate()).prop_map(|(taken, fate)| Delivery { taken, fate })
+    (prop::collection::vec(any::<Index>(), 1..6), fate()).prop_map(|(taken, fate)| Delivery { taken, fate })
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
@@ -280,10 +340,18 @@ impl fmt::Debug for History {
         for (number, event) in (1..).zip(&self.events) {
             write!(f, "\n{number:>3}. {event}.")?;
         }
-        match self.end {
-            End::Delivered => write!(f, "\nIn the end whatever still waits is delivered."),
-            End::DroppedThenReconciled => write!(f, "\nIn the end whatever still waits is lost, and reconciled."),
+        f.write_str("\nIn the end ")?;
+        if self.end.frozen == Wakes::First {
+            f.write_str("whoever is frozen goes on, and ")?;
         }
+        f.write_str(match self.end.waiting {
+            Waiting::Delivered => "whatever still waits is delivered",
+            Waiting::DroppedThenReconciled => "whatever still waits is lost, and the table is reconciled",
+        })?;
+        f.write_str(match self.end.frozen {
+            Wakes::First => ".",
+            Wakes::Last => "; whoever is frozen goes on after the last delivery.",
+        })
     }
 }
 
@@ -347,6 +415,14 @@ impl fmt::Display for Operation {
             Op::HearOfMail(who, fate) => write!(f, "the mail of {who}'s invite is {fate:?}"),
             Op::FillSeats => write!(f, "there are as many seats as are taken"),
             Op::AddSeats => write!(f, "there are ten more seats"),
+            Op::PlanIntegration(who) => write!(f, "a CRM is planned, by {who}"),
+            Op::ConnectIntegration => write!(f, "a calendar is connected"),
+            Op::RemoveIntegration => write!(f, "the oldest integration is removed"),
+            Op::AddPhoneNumber(n) => write!(f, "phone number {n} is added"),
+            Op::RemovePhoneNumber => write!(f, "the oldest phone number is removed"),
+            Op::CreateApiKey => write!(f, "an API key is made"),
+            Op::UseApiKey => write!(f, "the newest API key is used"),
+            Op::RemoveApiKey => write!(f, "the newest API key is removed"),
             Op::Dismiss => write!(f, "the checklist is dismissed"),
             Op::Restore => write!(f, "the checklist is restored"),
             Op::Skip(step, reason) => write!(f, "{step} is skipped: {reason:?}"),

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use common::app::App;
+use common::clock::Clock;
 use common::function::Function;
 use domain::id::TenantId;
 use serde_json::{Value, json};
@@ -72,7 +73,7 @@ impl Instance {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(pass_on).with_state(between.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let app = app(world, function, Some(&endpoint));
+        let app = app(world, function, Some(&endpoint), world.clock());
         Instance { function, app, between }
     }
 
@@ -137,7 +138,7 @@ impl Run {
 }
 
 /// A function's process, which talks to the table at `endpoint`, or straight to it.
-pub fn app(world: &World, function: &Function, endpoint: Option<&str>) -> Arc<App> {
+pub fn app(world: &World, function: &Function, endpoint: Option<&str>, clock: Clock) -> Arc<App> {
     let mut environment = world.stack().environment_of(function);
     for (name, value) in &mut environment {
         if name == "AWS_ENDPOINT_URL_DYNAMODB" {
@@ -145,7 +146,7 @@ pub fn app(world: &World, function: &Function, endpoint: Option<&str>) -> Arc<Ap
         }
     }
     let lookup = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-    Arc::new(App::from(&lookup, function.signs, world.clock()).unwrap())
+    Arc::new(App::from(&lookup, function.signs, clock).unwrap())
 }
 
 pub fn invoke(

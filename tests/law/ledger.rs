@@ -31,8 +31,8 @@ pub struct Ledger {
     choices: Option<Choices>,
     open: Vec<OpenInvite>,
     undelivered: Vec<UndeliveredInvite>,
-    integrations: Vec<Integration>,
-    phone_numbers: Vec<PhoneNumber>,
+    pub integrations: Vec<Integration>,
+    pub phone_numbers: Vec<PhoneNumber>,
     api_keys: Vec<ApiKey>,
     mails: Vec<Outbox>,
     audits: Vec<Audit>,
@@ -91,11 +91,10 @@ impl Ledger {
         faults.extend(self.faults_of_markers(now));
         let kept = &self.checklist;
         let (stands, amounts_to) = (without_history(kept), self.amounts_to());
+        let again = fold(&CURRENT, self.facts(&counters), Some(kept), now);
         if stands != amounts_to {
             faults.push(difference(&stands, &amounts_to));
-        }
-        let again = fold(&CURRENT, self.facts(&counters), Some(kept), now);
-        if again.checklist != *kept {
+        } else if again.checklist != *kept {
             faults.push(format!("folded again the checklist would be another: {:?}, not {kept:?}", again.checklist));
         }
         if again.reopened.is_some() {
@@ -103,7 +102,7 @@ impl Ledger {
         }
         faults.extend(self.faults_of_history(now));
         let reopened = self.times_reopened();
-        let told = self.mails.iter().filter(|mail| matches!(mail.message, Message::ChecklistReopened(_))).count();
+        let told = self.mails_of_reopening();
         if reopened != told {
             faults.push(format!("it was opened again {reopened} times, and {told} mails say so"));
         }
@@ -228,8 +227,17 @@ impl Ledger {
         self.counters.operators
     }
 
+    /// Whether it is dismissed, by what is kept of the decision.
+    pub fn is_dismissed(&self) -> bool {
+        self.choices.as_ref().is_some_and(|choices| choices.dismissal.is_some())
+    }
+
     pub fn times_reopened(&self) -> usize {
         self.audits.iter().filter(|audit| audit.action == Action::ChecklistReopened).count()
+    }
+
+    pub fn mails_of_reopening(&self) -> usize {
+        self.mails.iter().filter(|mail| matches!(mail.message, Message::ChecklistReopened(_))).count()
     }
 
     /// The keys of a tenant's items whose time is over, by DynamoDB's attribute for that.

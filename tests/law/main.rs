@@ -11,6 +11,7 @@ mod instance;
 mod ledger;
 mod operations;
 mod play;
+mod reopening;
 mod stage;
 mod stream;
 #[allow(dead_code, unused_imports, reason = "the scenarios need the rest of it")]
@@ -32,11 +33,15 @@ use std::time::Instant;
 /// Histories that are played unless somebody wants more.
 const HISTORIES: u32 = 200;
 
+/// How often a history that breaks the law is played again, each time shorter, in search of the shortest that does.
+const SHORTENINGS: u32 = 2000;
+
 /// So many histories of workspaces, beginning with a seed.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     seed: u64,
     histories: u32,
+    shortenings: u32,
 }
 
 impl Plan {
@@ -44,21 +49,25 @@ impl Plan {
         let number = |variable| process_environment(variable).map(|text| text.parse::<u64>().unwrap());
         let histories = number("LAW_HISTORIES").map_or(HISTORIES, |histories| histories.try_into().unwrap());
         let seed = number("LAW_SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        Plan { seed, histories }
+        Plan { seed, histories, shortenings: SHORTENINGS }
     }
 
     /// A share for each processor, with random numbers of its own: so the same whatever the others do.
     fn shares(self) -> Vec<Plan> {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let shares = u32::try_from(processors).unwrap().min(self.histories);
-        let share = |n: u32| Plan { seed: self.seed + u64::from(n), histories: self.histories.div_ceil(shares) };
+        let share = |n: u32| {
+            let seed = self.seed.wrapping_add(u64::from(n));
+            Plan { seed, histories: self.histories.div_ceil(shares), ..self }
+        };
         (0..shares).map(share).collect()
     }
 
     fn runner(self) -> TestRunner {
         // Each plays a history in every workspace.
         let cases = self.histories.div_ceil(u32::try_from(Workspace::ALL.len()).unwrap());
-        let config = Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
+        let config =
+            Config { cases, failure_persistence: None, max_shrink_iters: self.shortenings, ..Config::default() };
         let seed: Vec<u8> = self.seed.to_le_bytes().repeat(4);
         TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
     }
@@ -84,7 +93,7 @@ impl Plan {
 #[test]
 fn whatever_happens_and_however_the_stream_tells_of_it_the_checklist_is_what_the_state_amounts_to() {
     let plan = Plan::of_this_process();
-    let Plan { seed, histories } = plan;
+    let Plan { seed, histories, .. } = plan;
     eprintln!("{histories} histories, LAW_SEED={seed}");
     let started = Instant::now();
     let shares: Vec<_> =
@@ -97,11 +106,16 @@ fn whatever_happens_and_however_the_stream_tells_of_it_the_checklist_is_what_the
     }
     eprintln!("{:.1} histories a second", tally.of("histories") as f64 / started.elapsed().as_secs_f64());
     eprintln!("{tally:#?}");
+    if histories >= HISTORIES {
+        for what in play::HAPPENS {
+            assert!(tally.of(what) > 0, "LAW_SEED={seed}: it did not happen once: {what}");
+        }
+    }
 }
 
 /// Plays histories with a broken trigger until one breaks the law.
 fn story_of(sabotage: Sabotage) -> String {
-    let plan = Plan { seed: 1, histories: 300 };
+    let plan = Plan { seed: 1, histories: 300, shortenings: 20 };
     plan.play(sabotage).unwrap_err()
 }
 

@@ -3,8 +3,9 @@
 use crate::history::{Days, MailFate, Operation, Who, Workspace};
 use crate::ledger::Ledger;
 use crate::stage::{Account, Stage};
-use crate::world::{Answer, PASSWORD, Person, RequestTo, World};
+use crate::world::{Answer, ApiKey, PASSWORD, Person, RequestTo, World};
 use domain::invite::Invite;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// What it takes to do something in a workspace.
@@ -15,12 +16,15 @@ pub struct Doing<'d> {
     pub ledger: &'d Ledger,
     /// Whoever came in during this history.
     pub newcomer: Option<&'d Account>,
+    /// The newest API key that was made during this history.
+    pub api_key: Option<&'d ApiKey>,
 }
 
 /// What became of an operation.
 pub struct Done {
     pub was_accepted: bool,
     pub newcomer: Option<Account>,
+    pub api_key: Option<ApiKey>,
 }
 
 impl Doing<'_> {
@@ -39,11 +43,16 @@ impl Doing<'_> {
 
     async fn send(&self, operation: &Operation, request: RequestTo<'_>) -> Result<Done, String> {
         let answer = request.send().await;
-        match answer.status {
-            200..300 => Ok(Done { was_accepted: true, newcomer: self.newcomer_by(operation, &answer) }),
-            // Here nobody forgets to sign in, or writes what is no request.
-            403 | 404 | 409 | 410 | 412 | 422 | 429 => Ok(Done { was_accepted: false, newcomer: None }),
-            status => Err(format!("{status}: {}", answer.text)),
+        match (answer.status, operation) {
+            (200..300, Operation::CreateApiKey) => {
+                Ok(Done { api_key: Some(ApiKey::from(&answer)), ..Done::accepted() })
+            }
+            (200..300, _) => Ok(Done { newcomer: self.newcomer_by(operation, &answer), ..Done::accepted() }),
+            // It was removed.
+            (401, Operation::UseApiKey) => Ok(Done::refused()),
+            // Nobody else forgets to sign in, or writes what is no request.
+            (403 | 404 | 409 | 410 | 412 | 422 | 429, _) => Ok(Done::refused()),
+            (status, _) => Err(format!("{status}: {}", answer.text)),
         }
     }
 
@@ -98,6 +107,35 @@ impl Doing<'_> {
             Op::MarkTestUser(who) => self.change_member(*who, json!({ "test_user": true })),
             Op::UnmarkTestUser(who) => self.change_member(*who, json!({ "test_user": false })),
             Op::Rehearse(who) => Some(self.world().post("/v1/access-rehearsals", json!({})).by(&self.person(*who)?)),
+            Op::PlanIntegration(who) => {
+                let due_on =
+                    (self.world().now() + SignedDuration::from_hours(30 * 24)).strftime("%Y-%m-%d").to_string();
+                let plan = json!({ "owner": self.id(*who)?, "due_on": due_on });
+                let body = json!({ "kind": "crm", "name": "Salesforce", "plan": plan });
+                self.by_admin(self.world().post("/v1/integrations", body))
+            }
+            Op::ConnectIntegration => {
+                let body = json!({ "kind": "calendar", "name": "Calendar", "connection": { "account": "team" } });
+                self.by_admin(self.world().post("/v1/integrations", body))
+            }
+            Op::RemoveIntegration => {
+                let oldest = self.ledger.integrations.iter().min_by_key(|integration| integration.created.at)?;
+                self.by_admin(self.world().delete(&format!("/v1/integrations/{}", oldest.id)))
+            }
+            Op::AddPhoneNumber(n) => {
+                let body = json!({ "number": format!("+49309018{n}") });
+                self.by_admin(self.world().post("/v1/phone-numbers", body))
+            }
+            Op::RemovePhoneNumber => {
+                let oldest = self.ledger.phone_numbers.iter().min_by_key(|number| number.created.at)?;
+                self.by_admin(self.world().delete(&format!("/v1/phone-numbers/{}", oldest.id)))
+            }
+            Op::CreateApiKey => self.by_admin(self.world().post("/v1/api-keys", json!({ "name": "Importer" }))),
+            Op::UseApiKey => Some(self.world().get("/v1/api-keys/current").token(&self.api_key?.text)),
+            Op::RemoveApiKey => {
+                let key = self.api_key?;
+                self.by_admin(self.world().delete(&format!("/v1/api-keys/{}", key.id)))
+            }
             Op::Dismiss => self.by_admin(self.world().post("/v1/checklist/dismiss", json!({}))),
             Op::Restore => self.by_admin(self.world().post("/v1/checklist/restore", json!({}))),
             Op::Skip(step, reason) => {
@@ -201,6 +239,10 @@ impl Doing<'_> {
 
 impl Done {
     fn accepted() -> Done {
-        Done { was_accepted: true, newcomer: None }
+        Done { was_accepted: true, newcomer: None, api_key: None }
+    }
+
+    fn refused() -> Done {
+        Done { was_accepted: false, ..Done::accepted() }
     }
 }

@@ -10,7 +10,7 @@ use aws_local::dynamo_stream::DynamoStream;
 use aws_local::event_source::Filter;
 use common::app::App;
 use common::auth::token::{AccessClaims, InviteClaims, SignUpClaims, TokenKeys};
-use common::function::Function;
+use common::function::{Function, Source};
 use common::keys::Kind;
 use domain::id::{SessionId, TenantId, UserId};
 use domain::invite::Invite;
@@ -27,6 +27,7 @@ pub struct Stage {
     keys: Arc<TokenKeys>,
     trigger: &'static Function,
     healthy: Arc<App>,
+    reconciling: Arc<App>,
     /// For one trouble after the other.
     pub troubled: Instance,
     /// For standing still while others go on.
@@ -47,13 +48,14 @@ const SNAPSHOT: &str = "as-built.sqlite";
 impl Stage {
     pub async fn build() -> Stage {
         let world = World::without_triggers().await;
-        let trigger = functions::all().find(|function| function.name == "recompute-checklist").unwrap();
+        let trigger = named("recompute-checklist");
         let mut stage = Stage {
             tenants: BTreeMap::new(),
             people: BTreeMap::new(),
             keys: world.token_keys().await,
             trigger,
-            healthy: instance::app(&world, trigger, None),
+            healthy: instance::app(&world, trigger, None, world.clock()),
+            reconciling: instance::app(&world, reconciler(), None, world.clock_that_nobody_waits_by()),
             troubled: Instance::start(&world, trigger).await,
             freezing: Instance::start(&world, trigger).await,
             as_built: tempfile::tempdir().unwrap(),
@@ -94,6 +96,12 @@ impl Stage {
         instance::invoke(self.trigger, self.healthy.clone(), batch.event()).await.unwrap()
     }
 
+    /// Looks at every workspace, and mends what the stream has not brought about.
+    pub async fn reconcile(&self) -> Result<(), String> {
+        let Source::Schedule(schedule) = &reconciler().source else { panic!("it is run by the clock") };
+        (schedule.run)(self.reconciling.clone(), json!({})).await.map(drop)
+    }
+
     /// Somebody, in a workspace, with a token that is good now.
     pub fn person(&self, account: &Account, workspace: Workspace) -> Person {
         let claims = AccessClaims { user: account.user, session: account.session };
@@ -131,6 +139,14 @@ impl Stage {
         let answer = serde_json::to_value(answer).unwrap();
         answer["Items"][0]["id"]["S"].as_str().unwrap().parse().unwrap()
     }
+}
+
+fn reconciler() -> &'static Function {
+    named("reconcile-checklists")
+}
+
+fn named(name: &str) -> &'static Function {
+    functions::all().find(|function| function.name == name).unwrap()
 }
 
 /// Building it: everything by its route, as people do it.
@@ -185,7 +201,7 @@ impl Stage {
         }
     }
 
-    fn creator(&self, workspace: Workspace) -> Person {
+    pub fn creator(&self, workspace: Workspace) -> Person {
         let who = match workspace {
             Workspace::Fresh => Who::Ada,
             Workspace::Ready => Who::Bea,
@@ -208,37 +224,8 @@ impl Stage {
         mark.by(&creator).send().await.expect_status(200);
         let eve = self.person(eve, workspace);
         self.world.post("/v1/access-rehearsals", json!({})).by(&eve).send().await.expect_status(201);
-        self.connect(workspace);
-    }
-
-    /// A calendar is connected, as the route will do it.
-    fn connect(&self, workspace: Workspace) {
-        let tenant = self.tenants[&workspace];
-        let creator = self.creator(workspace).id;
-        let at = self.world.now().to_string();
-        let mark = json!({ "M": { "by": { "S": creator }, "at": { "S": at } } });
-        let id = "con_00000000000000000000000000000001";
-        let pk = json!({ "S": format!("TENANT#{tenant}") });
-        let integration = json!({
-            "pk": pk, "sk": { "S": format!("INTEGRATION#{id}") }, "v": { "N": "1" },
-            "tenant": { "S": tenant.to_string() }, "id": { "S": id }, "kind": { "S": "calendar" },
-            "name": { "S": "Calendar" }, "created": mark,
-            "progress": { "M": { "status": { "S": "connected" }, "account": { "S": "acme" } } },
-        });
-        let last = json!({ "M": {
-            "record": { "S": id }, "change": { "S": "added" }, "by": { "S": creator }, "at": { "S": at },
-        } });
-        let table = self.world.stack().table();
-        let writes = json!({ "TransactItems": [
-            { "Put": { "TableName": table, "Item": integration } },
-            { "Update": {
-                "TableName": table,
-                "Key": { "pk": pk, "sk": { "S": "COUNTERS" } },
-                "UpdateExpression": "SET integrations_changed = :last ADD integrations :one",
-                "ExpressionAttributeValues": { ":last": last, ":one": { "N": "1" } },
-            } },
-        ] });
-        self.world.stack().database().transact_write_items(serde_json::from_value(writes).unwrap()).unwrap();
+        let calendar = json!({ "kind": "calendar", "name": "Calendar", "connection": { "account": "office" } });
+        self.world.post("/v1/integrations", calendar).by(&creator).send().await.expect_status(201);
     }
 
     /// Delivers all there is, and sees that nothing is wrong from the start.

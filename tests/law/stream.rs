@@ -5,7 +5,8 @@
 
 use aws_local::dynamo_stream::DynamoStream;
 use aws_local::event_source::{Filter, RecordSource, passes};
-use common::keys::Kind;
+use common::keys::{self, Kind};
+use domain::id::TenantId;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -115,11 +116,23 @@ impl Batch {
     }
 }
 
-/// The kind of item that a record is about, and its partition.
-pub fn about(record: &Value) -> (&str, Kind) {
-    let key = |name: &str| record["dynamodb"]["Keys"][name]["S"].as_str().unwrap();
-    let (_, kind) = common::keys::parse(key("pk"), key("sk")).unwrap();
-    (key("pk"), kind)
+/// Whether a record is about something of a tenant's.
+pub fn is_of(record: &Value, tenant: TenantId) -> bool {
+    key(record, "pk") == format!("TENANT#{tenant}")
+}
+
+/// How often a tenant's checklist was written.
+pub fn checklist_writes(records: &[Value], tenant: TenantId) -> usize {
+    let is_write = |record: &&Value| is_of(record, tenant) && kind(record) == Some(Kind::Checklist);
+    records.iter().filter(is_write).count()
+}
+
+fn kind(record: &Value) -> Option<Kind> {
+    keys::parse(key(record, "pk"), key(record, "sk")).map(|(_, kind)| kind)
+}
+
+fn key<'r>(record: &'r Value, name: &str) -> &'r str {
+    record["dynamodb"]["Keys"][name]["S"].as_str().unwrap()
 }
 
 fn item(record: &Value) -> String {
