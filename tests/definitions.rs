@@ -19,12 +19,13 @@ fn never(_: Facts<'_>) -> Standing {
 
 /// The definition of today, but that three admins are asked for, and one required step more.
 fn asking_for_more() -> Definition {
+    let since = CURRENT.version + 1;
     let stricter = |step: &StepDefinition| match step.id == StepId::BACKUP_ADMIN {
-        true => StepDefinition { rule: three_admins, ..step.clone() },
+        true => StepDefinition { rule: three_admins, since, ..step.clone() },
         false => step.clone(),
     };
-    let tea =
-        StepDefinition { id: StepId::named("tea"), title: "Tea", need: Need::Required, action: "/tea", rule: never };
+    let id = StepId::named("tea");
+    let tea = StepDefinition { id, title: "Tea", need: Need::Required, since, action: "/tea", rule: never };
     let steps: Vec<_> = CURRENT.steps.iter().map(stricter).chain([tea]).collect();
     Definition { version: CURRENT.version + 1, steps: Vec::leak(steps) }
 }

@@ -195,6 +195,15 @@ impl Standing {
 }
 
 impl Step {
+    /// A step that is newer than what is kept. The tenant's next change, or the next reconciling, looks at it.
+    pub fn not_looked_at(id: StepId) -> Step {
+        let why = Why::new(
+            "not_looked_at_yet",
+            "This step is new. Whether it is done is found out with the workspace's next change, or within hours.",
+        );
+        Step { id, standing: Standing::Incomplete { why }, skip: None, regressed_at: None }
+    }
+
     pub fn state_at(&self, now: Timestamp) -> StepState {
         match (self.standing.at(now), &self.skip) {
             (StandingNow::Complete(_), _) => StepState::Complete,
@@ -245,10 +254,15 @@ impl Checklist {
         self.steps.iter().map(|step| step.standing.moments_over_at(now)).sum()
     }
 
-    /// The same checklist after people chose otherwise.
-    pub fn with_choices(&self, choices: &Choices, now: Timestamp) -> Checklist {
-        let choose = |step: &Step| Step { skip: choices.skips.get(&step.id).cloned(), ..step.clone() };
-        let steps = self.steps.iter().map(choose).collect();
+    /// The same checklist after people chose otherwise, as the next fold by `definition` will have it.
+    pub fn with_choices(&self, definition: &Definition, choices: &Choices, now: Timestamp) -> Checklist {
+        let optional = |id: &StepId| definition.step(id.as_str()).is_some_and(|step| step.need == Need::Optional);
+        let skip = |id: &StepId| choices.skips.get(id).filter(|_| optional(id)).cloned();
+        let chosen = self.steps.iter().map(|step| Step { skip: skip(&step.id), ..step.clone() });
+        let is_new = |step: &&StepDefinition| self.step(&step.id).is_none();
+        let new = definition.steps.iter().filter(is_new).filter_map(|step| Some((&step.id, skip(&step.id)?)));
+        let new = new.map(|(id, skip)| Step { skip: Some(skip), ..Step::not_looked_at(id.clone()) });
+        let steps = chosen.chain(new).collect();
         let dismissed = choices.dismissal.map(|dismissal| dismissal.mark);
         self.or_as_kept(Checklist { steps, dismissed, as_of: now, ..self.clone() })
     }

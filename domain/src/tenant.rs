@@ -144,19 +144,14 @@ pub struct Counters {
     /// Active admins. Never zero.
     pub admins: u64,
     /// Active operators.
-    #[serde(default)]
     pub operators: u64,
     /// Active viewers.
-    #[serde(default)]
     pub viewers: u64,
     /// Integrations, planned or connected.
-    #[serde(default)]
     pub integrations: u64,
     /// Active phone numbers.
-    #[serde(default)]
     pub phone_numbers: u64,
     /// Live API keys that have been used.
-    #[serde(default)]
     pub used_api_keys: u64,
     /// How many people have come by an invite, those included who are gone again.
     pub invited_members: u64,
@@ -166,7 +161,6 @@ pub struct Counters {
     pub seats: u64,
     /// How often the invites that are out, or what is known of their mail, changed. Whoever reads those after this can tell whether
     /// both are of one moment.
-    #[serde(default)]
     pub invite_changes: u64,
     /// The latest change to each [`CountedSet`] that ever changed: left out until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! From a tenant's facts to its checklist.
 
-use super::{Checklist, Definition, Dismissal, Facts, Need, Step, StepDefinition, StepId};
+use super::{Checklist, Definition, Facts, Need, Step, StepDefinition, StepId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ impl Folding<'_> {
         let chosen = self.facts.choices.and_then(|choices| choices.skips.get(&definition.id));
         let skip = chosen.filter(|_| definition.need == Need::Optional).cloned();
         let step = Step { id: definition.id.clone(), standing, skip, regressed_at: None };
-        Step { regressed_at: self.regressed_at(&step), ..step }
+        Step { regressed_at: self.regressed_at(definition, &step), ..step }
     }
 
     fn kept(&self, id: &StepId) -> Option<&Step> {
@@ -73,38 +73,38 @@ impl Folding<'_> {
     }
 
     /// A step that stands as it stood has no news, whatever ran out meanwhile: else time alone would change what is kept.
-    fn regressed_at(&self, step: &Step) -> Option<Timestamp> {
+    fn regressed_at(&self, definition: &StepDefinition, step: &Step) -> Option<Timestamp> {
         match self.kept(&step.id) {
             Some(kept) if kept.standing == step.standing => kept.regressed_at,
             _ if step.standing.is_complete_at(self.now) => None,
-            Some(_) if self.falls_back(step) => Some(self.now),
+            Some(_) if self.falls_back(definition, step) => Some(self.now),
             kept => kept.and_then(|kept| kept.regressed_at),
         }
     }
 
-    /// Whether it was complete, by this same definition, and is not any more. A definition that asks for more is nobody's regression.
-    fn falls_back(&self, step: &Step) -> bool {
-        let by_this_definition = self.before.is_some_and(|before| before.definition == self.definition.version);
+    /// Whether it was complete, by what is asked for now, and is not any more. A definition that asks for more is nobody's regression.
+    fn falls_back(&self, definition: &StepDefinition, step: &Step) -> bool {
+        let by_this_measure = self.before.is_some_and(|before| before.definition >= definition.since);
         let was_complete = self.kept(&step.id).is_some_and(|kept| kept.standing.is_complete_at(self.now));
-        by_this_definition && was_complete && !step.standing.is_complete_at(self.now)
+        by_this_measure && was_complete && !step.standing.is_complete_at(self.now)
     }
 
     /// The required steps for which a dismissal cannot stand: they fall back now, or are among those that were complete when it was
     /// made.
     fn fallen(&self, steps: &[Step]) -> Vec<StepId> {
         let dismissal = self.facts.choices.and_then(|choices| choices.dismissal);
-        let were_all_complete = |dismissal: Dismissal| dismissal.definition == self.definition.version;
-        let cannot_stand = |step: &&Step| dismissal.is_some_and(were_all_complete) || self.falls_back(step);
+        let was_complete_then = |step: &StepDefinition| dismissal.is_some_and(|then| then.definition >= step.since);
         self.required(steps)
-            .filter(|step| !step.standing.is_complete_at(self.now))
-            .filter(cannot_stand)
-            .map(|step| step.id.clone())
+            .filter(|(_, step)| !step.standing.is_complete_at(self.now))
+            .filter(|(definition, step)| was_complete_then(definition) || self.falls_back(definition, step))
+            .map(|(_, step)| step.id.clone())
             .collect()
     }
 
-    fn required<'s>(&self, steps: &'s [Step]) -> impl Iterator<Item = &'s Step> {
-        let definition = self.definition;
-        steps.iter().filter(|step| definition.step(step.id.as_str()).is_some_and(|step| step.need == Need::Required))
+    /// The required steps, each with what is fixed about it.
+    fn required<'s>(&self, steps: &'s [Step]) -> impl Iterator<Item = (&'static StepDefinition, &'s Step)> {
+        let both = self.definition.steps.iter().zip(steps);
+        both.filter(|(definition, _)| definition.need == Need::Required)
     }
 
     fn first_completed(&self, steps: &[Step]) -> BTreeMap<StepId, Timestamp> {
@@ -122,7 +122,7 @@ impl Folding<'_> {
     }
 
     fn first_completed_at(&self, steps: &[Step]) -> Option<Timestamp> {
-        let all = self.required(steps).all(|step| step.standing.is_complete_at(self.now));
+        let all = self.required(steps).all(|(_, step)| step.standing.is_complete_at(self.now));
         self.before.and_then(|before| before.first_completed_at).or(all.then_some(self.now))
     }
 }

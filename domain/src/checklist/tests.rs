@@ -339,10 +339,10 @@ fn choices_show_at_once_as_the_next_fold_will_have_them() {
     let mut choices = world.choices.clone().unwrap();
     choices.skips.insert(StepId::API_KEY, skip("No programs of ours."));
     world.choices = Some(choices.clone());
-    let shown = before.with_choices(&choices, at(10));
+    let shown = before.with_choices(&CURRENT, &choices, at(10));
     assert_eq!((shown.dismissed, shown.as_of), (Some(mark(9)), at(10)));
     assert_eq!(world.folded(Some(&shown), 11), Folded { checklist: shown.clone(), reopened: None });
-    assert_eq!(shown.with_choices(&choices, at(12)), shown);
+    assert_eq!(shown.with_choices(&CURRENT, &choices, at(12)), shown);
 }
 
 #[test]
@@ -405,14 +405,31 @@ static LATER: Definition = Definition {
             id: StepId::BACKUP_ADMIN,
             title: "Backup admins",
             need: Need::Required,
+            since: CURRENT.version + 1,
             action: "/users",
             rule: three_admins,
         },
-        StepDefinition { id: StepId::named("tea"), title: "Tea", need: Need::Required, action: "/tea", rule: never },
+        StepDefinition {
+            id: StepId::named("tea"),
+            title: "Tea",
+            need: Need::Required,
+            since: CURRENT.version + 1,
+            action: "/tea",
+            rule: never,
+        },
+        StepDefinition {
+            id: StepId::BILLING_OWNER,
+            title: "Billing owner",
+            need: Need::Required,
+            since: 1,
+            action: "/billing",
+            rule: rules::billing_owner,
+        },
         StepDefinition {
             id: StepId::PHONE_NUMBER,
             title: "Phone number",
             need: Need::Optional,
+            since: 2,
             action: "/phone-numbers",
             rule: rules::phone_number,
         },
@@ -432,7 +449,7 @@ fn a_definition_that_asks_for_more_is_nobodys_regression_and_wipes_no_progress()
     assert_eq!(said(&later, &StepId::BACKUP_ADMIN, 20), "three_admins");
     assert_eq!(step(&later, &StepId::BACKUP_ADMIN).regressed_at, None);
     assert_eq!(later.first_completed, before.first_completed, "of steps too that are gone");
-    assert_eq!(later.required_progress(&LATER, at(20)), Count { done: 0, total: 2 });
+    assert_eq!(later.required_progress(&LATER, at(20)), Count { done: 1, total: 3 });
     assert_eq!(fold(&LATER, world.facts(), Some(&later), at(30)).checklist, later);
 }
 
@@ -448,6 +465,33 @@ fn a_real_regression_after_a_change_of_definition_still_opens_the_checklist() {
     let Folded { checklist, reopened } = fold(&LATER, world.facts(), Some(&later), at(30));
     assert_eq!(reopened, Some(Reopened { steps: vec![StepId::BACKUP_ADMIN] }));
     assert_eq!(step(&checklist, &StepId::BACKUP_ADMIN).regressed_at, Some(at(30)));
+}
+
+#[test]
+fn a_regression_that_comes_with_a_new_definition_is_not_lost_to_it() {
+    let mut world = World::launch_ready();
+    world.dismissed();
+    let before = world.fold(None, 10);
+    world.billing.owner = None;
+    world.billing.owner_named = None;
+    let Folded { checklist, reopened } = fold(&LATER, world.facts(), Some(&before), at(20));
+    assert_eq!(reopened, Some(Reopened { steps: vec![StepId::BILLING_OWNER] }), "and not what is asked for only since");
+    let regressed = |id: &StepId| step(&checklist, id).regressed_at;
+    assert_eq!((regressed(&StepId::BILLING_OWNER), regressed(&StepId::BACKUP_ADMIN)), (Some(at(20)), None));
+}
+
+#[test]
+fn a_choice_about_a_step_that_is_not_kept_yet_or_is_required_by_now_shows_as_the_next_fold_will_have_it() {
+    let world = World::launch_ready();
+    let mut kept = world.fold(None, 10);
+    kept.definition = 1;
+    kept.steps.retain(|step| step.id != StepId::PHONE_NUMBER);
+    let skips = [(StepId::PHONE_NUMBER, skip("Our carrier's.")), (StepId::BILLING_OWNER, skip("Optional once."))];
+    let choices = Choices { skips: skips.into(), ..Choices::none(world.tenant.id) };
+    let shown = kept.with_choices(&CURRENT, &choices, at(20));
+    assert_eq!(step(&shown, &StepId::PHONE_NUMBER).state_at(at(20)), StepState::Skipped);
+    assert_eq!(step(&shown, &StepId::BILLING_OWNER).skip, None);
+    assert_eq!(shown.progress(&CURRENT, at(20)), Count { done: 7, total: 10 });
 }
 
 #[test]

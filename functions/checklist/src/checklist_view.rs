@@ -77,9 +77,10 @@ pub fn etag(checklist: &Stored<Checklist>, now: Timestamp) -> String {
 }
 
 fn show_step(checklist: &Checklist, definition: &StepDefinition, now: Timestamp) -> StepView {
-    let kept = checklist.step(&definition.id);
-    let state = kept.map_or(StepState::Incomplete, |step| step.state_at(now));
-    let (evidence, why) = kept.map_or_else(|| (None, Some(not_looked_at())), |step| grounds(step, now));
+    let kept = checklist.step(&definition.id).cloned();
+    let step = kept.unwrap_or_else(|| Step::not_looked_at(definition.id.clone()));
+    let state = step.state_at(now);
+    let (evidence, why) = grounds(&step, now);
     StepView {
         id: definition.id.clone(),
         title: definition.title,
@@ -87,10 +88,10 @@ fn show_step(checklist: &Checklist, definition: &StepDefinition, now: Timestamp)
         state,
         evidence,
         why: why.filter(|_| state != StepState::Skipped),
-        skipped: kept.and_then(|step| step.skip.clone()).filter(|_| state == StepState::Skipped),
+        regressed_at: step.regressed_at(now),
+        first_completed_at: checklist.first_completed(&step, now),
+        skipped: step.skip.filter(|_| state == StepState::Skipped),
         action: definition.action,
-        regressed_at: kept.and_then(|step| step.regressed_at(now)),
-        first_completed_at: kept.and_then(|step| checklist.first_completed(step, now)),
     }
 }
 
@@ -99,12 +100,4 @@ fn grounds(step: &Step, now: Timestamp) -> (Option<Evidence>, Option<Why>) {
         StandingNow::Complete(evidence) => (Some(evidence.clone()), None),
         StandingNow::InProgress(why) | StandingNow::Incomplete(why) => (None, Some(why.clone())),
     }
-}
-
-/// The step is newer than what is kept of this checklist. The tenant's next change, or the next reconciling, looks at it.
-fn not_looked_at() -> Why {
-    Why::new(
-        "not_looked_at_yet",
-        "This step is new. Whether it is done is found out with the workspace's next change, or within hours.",
-    )
 }

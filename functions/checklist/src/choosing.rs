@@ -48,7 +48,7 @@ async fn choose_once(
     if after == before {
         return Ok(answer(cx, &checklist));
     }
-    let next = checklist.with_choices(&after, cx.now());
+    let next = checklist.with_choices(&CURRENT, &after, cx.now());
     let transaction = cx.store().transaction().replace(&checklist, &next, Problem::version_stale());
     let transaction = write_choices(transaction, kept.as_ref(), &after).create(&audit()?, Problem::try_again());
     caller.require_still(transaction).commit().await?;

@@ -2,7 +2,7 @@
 //! opens it again.
 
 use crate::checklist_view::ChecklistView;
-use crate::choosing::{self};
+use crate::choosing;
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;

@@ -91,6 +91,18 @@ impl State {
         }
     }
 
+    /// Refuses what a later program made. Whoever folds by an older definition would only take back what that one knows; its own change
+    /// has to be done by that one, so it may not be said to be done.
+    pub fn require_not_newer(&self, definition: &Definition) -> Result<()> {
+        match &self.checklist {
+            Found::Sound(kept) if kept.definition > definition.version => {
+                tracing::warn!(tenant = %self.tenant.id, kept.definition, "a checklist is of a later definition than this program's");
+                Err(Problem::try_again())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether what is kept is just this.
     pub fn keeps(&self, checklist: &Checklist) -> bool {
         matches!(&self.checklist, Found::Sound(kept) if kept.item == *checklist)
@@ -98,13 +110,7 @@ impl State {
 
     /// Holds a transaction to it that the invites read were those of the snapshot's moment.
     pub fn still_of_one_moment(&self, transaction: Transaction) -> Transaction {
-        let unchanged = match self.counters.invite_changes {
-            0 => Guard::any_of([
-                Guard::present().and_lacks("invite_changes"),
-                Guard::present().and_is("invite_changes", 0),
-            ]),
-            changes => Guard::present().and_is("invite_changes", changes),
-        };
+        let unchanged = Guard::present().and_is("invite_changes", self.counters.invite_changes);
         transaction.check(keys::counters(self.counters.tenant), unchanged, Problem::version_stale())
     }
 }

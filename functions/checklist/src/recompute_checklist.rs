@@ -111,6 +111,7 @@ async fn recompute_once(cx: &TriggerCx, tenant: TenantId) -> Result<Recomputed> 
     let Some(state) = State::read(cx.store(), tenant).await? else {
         return Ok(Recomputed::AsKept);
     };
+    state.require_not_newer(&CURRENT)?;
     let folded = state.folded(&CURRENT, cx.now());
     if state.keeps(&folded.checklist) && folded.reopened.is_none() {
         return Ok(Recomputed::AsKept);

@@ -28,6 +28,9 @@ const LOOKED_THROUGH: u16 = 1000;
 /// do not notice that this runs.
 const MOST_A_SECOND: u32 = 50;
 
+/// A page of a megabyte is some 128 read units, as much as ten tenants are.
+const TENANTS_WORTH_A_PAGE: u32 = 10;
+
 /// How long a run may take: a minute less than Lambda lets it.
 const LONGEST: SignedDuration = SignedDuration::from_mins(14);
 
@@ -117,6 +120,9 @@ impl Run<'_> {
         let mut bookmark = Bookmark::open(self.cx).await?;
         let mut after = bookmark.after();
         loop {
+            for _ in 0..TENANTS_WORTH_A_PAGE {
+                self.pace.turn().await;
+            }
             let part = self.cx.store().scan(Kind::Tenant, LOOKED_THROUGH, after).await?;
             self.reconcile_all(part.found.iter().filter_map(tenant_of)).await;
             after = match bookmark.move_to(part.next).await? {
@@ -156,6 +162,7 @@ impl Run<'_> {
         let Some(state) = State::read(self.cx.store(), tenant).await? else {
             return Ok(Look::Sound);
         };
+        state.require_not_newer(&CURRENT)?;
         let folded = state.folded(&CURRENT, self.cx.now());
         Ok(match &state.checklist {
             _ if state.keeps(&folded.checklist) && folded.reopened.is_none() => Look::Sound,

@@ -1,7 +1,7 @@
 //! `POST /v1/checklist/restore`: takes a dismissal back.
 
 use crate::checklist_view::ChecklistView;
-use crate::choosing::{self};
+use crate::choosing;
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Result};
 use common::function::Function;
