@@ -11,6 +11,7 @@ mod definitions;
 mod every_route;
 mod least_privilege;
 mod openapi;
+mod poison;
 mod races;
 mod reconciling;
 mod scenarios;

@@ -7,8 +7,10 @@
 
 mod cold_start;
 mod delay;
+mod filling;
 mod lag;
 mod markdown;
+mod raw_table;
 mod recompute;
 mod request;
 mod round_trips;
@@ -19,25 +21,65 @@ mod warm;
 
 use common::clock::Clock;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
+const USAGE: &str = "usage: bench [--only PART[,PART]...] DIRECTORY-OF-THE-FUNCTIONS'-BINARIES; the parts are cold-start, warm, \
+                     recompute, lag";
+
+/// A part of what is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    ColdStart,
+    Warm,
+    Recompute,
+    Lag,
+}
+
+const ALL: [Part; 4] = [Part::ColdStart, Part::Warm, Part::Recompute, Part::Lag];
+
 #[tokio::main]
 async fn main() -> Result<()> {
-    let binaries = binaries()?;
+    let (parts, binaries) = arguments(std::env::args().skip(1).collect())?;
     println!("{}", circumstances()?);
-    println!("{}", cold_start::report(&binaries).await?);
-    println!("{}", warm::report(&binaries).await?);
-    println!("{}", recompute::report().await?);
-    println!("{}", lag::report(&binaries).await?);
+    for part in parts {
+        println!("{}", part.report(&binaries).await?);
+    }
     Ok(())
 }
 
-/// Where the functions' binaries are: the one argument, as an absolute path.
-fn binaries() -> Result<PathBuf> {
-    let directory = std::env::args_os().nth(1).ok_or("usage: bench DIRECTORY-OF-THE-FUNCTIONS'-BINARIES")?;
-    Ok(std::path::absolute(directory)?)
+/// What to measure, and where the functions' binaries are, as an absolute path.
+fn arguments(given: Vec<String>) -> Result<(Vec<Part>, PathBuf)> {
+    let (parts, directory) = match given.as_slice() {
+        [directory] => (ALL.to_vec(), directory),
+        [only, parts, directory] if only == "--only" => {
+            (parts.split(',').map(Part::named).collect::<Result<_>>()?, directory)
+        }
+        _ => return Err(USAGE.into()),
+    };
+    Ok((parts, std::path::absolute(directory)?))
+}
+
+impl Part {
+    fn named(name: &str) -> Result<Part> {
+        Ok(match name {
+            "cold-start" => Part::ColdStart,
+            "warm" => Part::Warm,
+            "recompute" => Part::Recompute,
+            "lag" => Part::Lag,
+            _ => return Err(USAGE.into()),
+        })
+    }
+
+    async fn report(self, binaries: &Path) -> Result<String> {
+        match self {
+            Part::ColdStart => cold_start::report(binaries).await,
+            Part::Warm => warm::report(binaries).await,
+            Part::Recompute => recompute::report().await,
+            Part::Lag => lag::report(binaries).await,
+        }
+    }
 }
 
 /// When this was measured, and on what.

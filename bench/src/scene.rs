@@ -1,6 +1,7 @@
 //! A running stack, and people who use it.
 
 use crate::Result;
+use crate::delay::Delay;
 use crate::request::Request;
 use common::app::Observation;
 use local::{Options, Stack, Target};
@@ -47,14 +48,22 @@ pub struct Answer {
 
 impl Scene {
     pub async fn start(target: Target) -> Result<Scene> {
+        Scene::with(Options { target, ..Options::ephemeral() }).await
+    }
+
+    /// In this process, with a delay before its table.
+    pub async fn behind(delay: &Delay) -> Result<Scene> {
+        Scene::with(Options { table_front: Some(delay.front()), ..Options::ephemeral() }).await
+    }
+
+    async fn with(options: Options) -> Result<Scene> {
         let observed = Arc::new(Mutex::new(Vec::new()));
         let told = observed.clone();
         let options = Options {
-            target,
             observer: Some(Arc::new(move |observation| {
                 told.lock().unwrap_or_else(PoisonError::into_inner).push(observation)
             })),
-            ..Options::ephemeral()
+            ..options
         };
         let stack = Stack::start(options).await?;
         let clients = (1..=SOURCES).map(client_at).collect::<Result<_>>()?;
@@ -78,6 +87,11 @@ impl Scene {
 
     /// Sends a request that has to succeed.
     pub async fn send(&self, request: &Request) -> Result<Answer> {
+        self.send_for(request, request.success()).await
+    }
+
+    /// Sends a request that has to be answered with this status.
+    pub async fn send_for(&self, request: &Request, wanted: u16) -> Result<Answer> {
         let client = &self.clients[self.turn.fetch_add(1, Ordering::Relaxed) % self.clients.len()];
         let sent = request.over_http(client, self.stack.url())?;
         let started = Instant::now();
@@ -85,7 +99,7 @@ impl Scene {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
         let took = started.elapsed();
-        match status == request.success() {
+        match status == wanted {
             true => Ok(Answer { body: serde_json::from_str(&text).unwrap_or_default(), headers, took }),
             false => Err(format!("{} answered {status}: {text}", request.function.name).into()),
         }

@@ -17,6 +17,7 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::Timestamp;
 use domain::id::TenantId;
+use domain::invalid;
 use domain::tenant::{CountedSet, LastChange};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub(crate) type Attributes = HashMap<String, AttributeValue>;
+/// What the table has of an item, by the attributes' names.
+pub type Attributes = HashMap<String, AttributeValue>;
 
 /// What a function may do to which kind of item. Declared once in its manifest entry; the store refuses the rest at run
 /// time and the deployment template grants just this.
@@ -139,6 +141,8 @@ pub struct Tally {
     pub calls: u32,
     /// Consumed read and write capacity units, as DynamoDB reports them.
     pub capacity_units: f64,
+    /// Those of them that writes consumed: they cost more.
+    pub write_units: f64,
     pub used: BTreeSet<Access>,
 }
 
@@ -153,11 +157,22 @@ impl Meter {
     }
 
     fn count<'a>(&self, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
-        let units: f64 = consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
+        let mut tally = self.lock();
+        tally.calls += 1;
+        tally.capacity_units += units(consumed);
+    }
+
+    fn count_write<'a>(&self, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        let units = units(consumed);
         let mut tally = self.lock();
         tally.calls += 1;
         tally.capacity_units += units;
+        tally.write_units += units;
     }
+}
+
+fn units<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) -> f64 {
+    consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum()
 }
 
 /// Which tenant's data a request may touch.
@@ -463,7 +478,7 @@ impl Store {
             .send()
             .await;
         match sent {
-            Ok(output) => self.meter.count(output.consumed_capacity()),
+            Ok(output) => self.meter.count_write(output.consumed_capacity()),
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
             {
@@ -913,7 +928,7 @@ impl Transaction {
                 .await;
             match sent {
                 Ok(output) => {
-                    self.store.meter.count(output.consumed_capacity());
+                    self.store.meter.count_write(output.consumed_capacity());
                     return Ok(());
                 }
                 Err(error) => {
@@ -1039,7 +1054,8 @@ where
     Problem::internal(detail)
 }
 
-fn attributes<T: ?Sized>(key: &Key<T>) -> Attributes {
+/// A key as the table has it: for whoever looks into the table past a store.
+pub fn attributes<T: ?Sized>(key: &Key<T>) -> Attributes {
     key_attributes(&key.pk, &key.sk)
 }
 
@@ -1052,7 +1068,8 @@ fn item_id(item: &Attributes) -> Result<(String, String)> {
     text("pk").zip(text("sk")).ok_or_else(|| Problem::internal("an item without its key"))
 }
 
-fn encode<T: Item>(item: &T, version: u64) -> Result<Attributes> {
+/// An item as the table has it: for whoever fills a table past a store, which only a bench does.
+pub fn encode<T: Item>(item: &T, version: u64) -> Result<Attributes> {
     let mut encoded: Attributes = serde_dynamo::to_item(item).map_err(Problem::internal)?;
     encoded.extend(attributes(&item.key()));
     encoded.insert("v".to_owned(), AttributeValue::N(version.to_string()));
@@ -1066,9 +1083,9 @@ fn encode<T: Item>(item: &T, version: u64) -> Result<Attributes> {
     Ok(encoded)
 }
 
-fn decode<T: DeserializeOwned>(item: Attributes) -> Result<Stored<T>> {
-    let version = version_of(&item).ok_or_else(|| Problem::internal("an item without a version"))?;
-    let item = serde_dynamo::from_item(item).map_err(Problem::internal)?;
+fn decode<T: Item>(item: Attributes) -> Result<Stored<T>> {
+    let version = version_of(&item).ok_or_else(|| unreadable(T::KIND, "it has no version"))?;
+    let item = serde_dynamo::from_item(item).map_err(|error| unreadable(T::KIND, &error.to_string()))?;
     Ok(Stored { item, version })
 }
 
@@ -1076,7 +1093,58 @@ fn version_of(item: &Attributes) -> Option<u64> {
     item.get("v").and_then(|value| value.as_n().ok()).and_then(|number| number.parse().ok())
 }
 
+/// An item that is not what its kind is. Of what is in it nothing is said: it may be an address, or large.
+fn unreadable(kind: Kind, fault: &str) -> Problem {
+    let fault = match invalid::from_wire(fault) {
+        Some((_, detail)) => detail.to_owned(),
+        None => without_values(fault),
+    };
+    Problem::internal(format!("an item of the kind {kind:?} cannot be read: {fault}"))
+}
+
+/// A deserialiser's message without the value that it repeats, which stands in quotes. A field that is missing has a name of ours.
+fn without_values(fault: &str) -> String {
+    if fault.starts_with("missing field") {
+        return fault.to_owned();
+    }
+    let is_quote = |c| ['"', '`', '\''].contains(&c);
+    match (fault.find(is_quote), fault.rfind(is_quote)) {
+        (Some(first), Some(last)) => format!("{}…{}", &fault[..first], &fault[last + 1..]),
+        _ => fault.to_owned(),
+    }
+}
+
 /// Whether a refusal is the one a write was given: for callers that go on after it.
 pub fn was_refused_with(outcome: &Result<()>, code: Code) -> bool {
     outcome.as_ref().is_err_and(|problem| problem.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::tenant::Counters;
+
+    fn fault(item: Attributes) -> String {
+        decode::<Counters>(item).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn an_item_that_cannot_be_read_is_said_by_its_kind_and_by_nothing_that_is_in_it() {
+        let of_kind = |fault: &str| format!("internal: an item of the kind Counters cannot be read: {fault}");
+        let version = ("v".to_owned(), AttributeValue::N("1".to_owned()));
+        assert_eq!(fault(Attributes::new()), of_kind("it has no version"));
+        assert_eq!(fault([version.clone()].into()), of_kind("missing field `tenant`"));
+        let text = AttributeValue::S("ada@acme.example".to_owned());
+        let told = fault([version, ("tenant".to_owned(), text)].into());
+        assert!(told.starts_with(&of_kind("")) && !told.contains("ada"), "{told}");
+    }
+
+    #[test]
+    fn what_stands_in_quotes_is_left_out_to_the_last_quote() {
+        let of_serde = "invalid value: string \"a \\\" b `c`\", expected an id";
+        assert_eq!(without_values(of_serde), "invalid value: string …, expected an id");
+        assert_eq!(without_values("unknown variant `ada`, expected `x` or `y`"), "unknown variant …");
+        assert_eq!(without_values("Failed to parse 'ada' as an integer: no"), "Failed to parse … as an integer: no");
+        assert_eq!(without_values("Expected num"), "Expected num");
+    }
 }

@@ -2,13 +2,16 @@
 //!
 //! Records repeat, and order across keys is not given
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>), so a trigger takes a record as a
-//! hint of *what* changed and reads the table for *how it is*. It answers with the records that failed; the first of them is
-//! reported, from which the event source mapping goes on.
+//! hint of *what* changed and reads the table for *how it is*. Every record of a batch is worked on, whatever became of those before
+//! it; the first that failed is reported, from which the event source mapping goes on.
+//!
+//! A record that can be read by nobody, or whose item can, fails alone, and for as often as the mapping tries it; then it is in the
+//! on-failure destination (docs/decisions/0018-poison-records.md).
 
 use crate::app::{App, Observation};
 use crate::auth::token::{Claims, TokenKind};
 use crate::clock::Clock;
-use crate::error::{Problem, Result};
+use crate::error::{Code, Problem, Result};
 use crate::keys::{self, Kind, SortKey, Whose};
 use crate::store::{Access, Store};
 use domain::Timestamp;
@@ -19,7 +22,7 @@ use futures::future::BoxFuture;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -111,7 +114,8 @@ pub trait StreamTrigger: Sized + 'static {
     /// How many batches of a shard run side by side, in order per item.
     const PARALLELIZATION: u32 = 4;
 
-    const PATIENCE: Patience = Patience::Retries(10);
+    /// Few: what comes behind a record in its lane waits for all its tries, and a try has tries of its own (the store's, the SDK's).
+    const PATIENCE: Patience = Patience::Retries(5);
 
     fn handle(cx: &TriggerCx, records: &[Record]) -> impl Future<Output = Failures> + Send;
 }
@@ -125,13 +129,13 @@ pub struct Record {
     pub sk: String,
 }
 
-/// The records of a batch that have to come again.
+/// The records of a batch that have to come again, by their sequence numbers, and why.
 #[derive(Debug, Default)]
-pub struct Failures(BTreeSet<String>);
+pub struct Failures(BTreeMap<String, Problem>);
 
 impl Failures {
-    pub fn add(&mut self, record: &Record) {
-        self.0.insert(record.sequence.clone());
+    pub fn add(&mut self, record: &Record, problem: &Problem) {
+        self.0.insert(record.sequence.clone(), problem.clone());
     }
 }
 
@@ -222,61 +226,197 @@ impl TriggerCx {
 pub(crate) fn run<T: StreamTrigger>(app: Arc<App>, event: Value) -> BoxFuture<'static, Result<Value, String>> {
     async move {
         let started = Instant::now();
-        let raw: RawBatch =
-            serde_json::from_value(event).map_err(|error| format!("not a batch of records: {error}"))?;
-        let sequences: Vec<_> = raw.records.iter().map(|record| record.dynamodb.sequence_number.clone()).collect();
-        let records: Vec<_> = raw.records.into_iter().filter_map(known).collect();
+        let batch = Batch::read(event)?;
         let cx = TriggerCx { signs: T::SIGNS, sends_mail: T::SENDS_MAIL, ..TriggerCx::new(app, T::NAME, T::ACCESS) };
-        let failures = T::handle(&cx, &records).await;
-        cx.report(records.len(), failures.0.len(), started);
-        Ok(response(&sequences, &failures))
+        let Failures(mut failures) = T::handle(&cx, &batch.records).await;
+        failures.extend(batch.unreadable.clone());
+        for (sequence, problem) in &failures {
+            log_failure(T::NAME, &batch, sequence, problem);
+        }
+        cx.report(batch.sequences.len(), failures.len(), started);
+        answer(&batch.sequences, &failures)
     }
     .boxed()
 }
 
-/// A kind that this version does not know holds nobody up: it is skipped, and said.
-fn known(raw: RawRecord) -> Option<Record> {
-    let keys = &raw.dynamodb.keys;
-    let Some((whose, kind)) = keys::parse(&keys.pk.s, &keys.sk.s) else {
-        tracing::warn!(sequence = raw.dynamodb.sequence_number, "skipped a record of a kind that is not known");
-        return None;
-    };
-    Some(Record { sequence: raw.dynamodb.sequence_number, whose, kind, sk: raw.dynamodb.keys.sk.s })
+/// A batch, each of whose records was read on its own: one that cannot be is no trouble of the others.
+struct Batch {
+    /// Of all records, in the order of the batch.
+    sequences: Vec<String>,
+    records: Vec<Record>,
+    unreadable: BTreeMap<String, Problem>,
+}
+
+impl Batch {
+    fn read(event: Value) -> Result<Batch, String> {
+        let raw: RawBatch =
+            serde_json::from_value(event).map_err(|error| format!("not a batch of records: {error}"))?;
+        let mut batch = Batch { sequences: Vec::new(), records: Vec::new(), unreadable: BTreeMap::new() };
+        for raw in &raw.records {
+            // What has no number cannot be reported. The batch fails, and is halved until nothing else does.
+            let sequence = raw["dynamodb"]["SequenceNumber"].as_str().ok_or("a record without a sequence number")?;
+            batch.sequences.push(sequence.to_owned());
+            match Record::read(sequence, raw) {
+                Ok(record) => batch.records.push(record),
+                Err(problem) => drop(batch.unreadable.insert(sequence.to_owned(), problem)),
+            }
+        }
+        Ok(batch)
+    }
+}
+
+impl Record {
+    /// Reads the key and nothing else: images may be large, and hold what this version does not know.
+    fn read(sequence: &str, raw: &Value) -> Result<Record> {
+        let keys = &raw["dynamodb"]["Keys"];
+        let text = |name: &str| keys[name]["S"].as_str();
+        let Some((pk, sk)) = text("pk").zip(text("sk")) else {
+            return Err(Problem::internal("a record without the key of an item"));
+        };
+        let Some((whose, kind)) = keys::parse(pk, sk) else {
+            return Err(Problem::internal("a record of a kind that is not known"));
+        };
+        Ok(Record { sequence: sequence.to_owned(), whose, kind, sk: sk.to_owned() })
+    }
+}
+
+/// One line for a record that was not done, by which the reason is found of what is in the on-failure destination: that names the
+/// sequence number and no reason. Of the item no more than its kind and its tenant.
+fn log_failure(function: &str, batch: &Batch, sequence: &str, problem: &Problem) {
+    let record = batch.records.iter().find(|record| record.sequence == sequence);
+    let kind = record.map(|record| tracing::field::debug(record.kind));
+    let tenant = record.and_then(|record| match record.whose {
+        Whose::Tenant(tenant) => Some(tracing::field::display(tenant)),
+        Whose::User(_) | Whose::Email(_) => None,
+    });
+    let reason = reason(problem);
+    tracing::warn!(
+        function,
+        sequence,
+        kind,
+        tenant,
+        reason,
+        "a record was not done; it comes again until it is given up"
+    );
+}
+
+/// A line of a log holds so many characters of a reason.
+const LONGEST_REASON: usize = 500;
+
+fn reason(problem: &Problem) -> String {
+    problem.to_string().chars().take(LONGEST_REASON).collect()
 }
 
 /// The first failed record, in the order of the batch: Lambda goes on from the lowest it is told of.
-fn response(sequences: &[String], failures: &Failures) -> Value {
-    let first = sequences.iter().find(|sequence| failures.0.contains(*sequence));
-    let failures: Vec<_> = first.into_iter().map(|sequence| json!({ "itemIdentifier": sequence })).collect();
-    json!({ "batchItemFailures": failures })
+///
+/// A record that stands alone and fails for a reason that does not pass by itself ends in an error instead. To the mapping that is
+/// the same failure; but it counts among the function's errors, of which an alarm tells at once, and the letter in the on-failure
+/// destination says that there was one (`functionError`).
+fn answer(sequences: &[String], failures: &BTreeMap<String, Problem>) -> Result<Value, String> {
+    let first = sequences.iter().find_map(|sequence| failures.get_key_value(sequence));
+    match (first, sequences.len()) {
+        (None, _) => Ok(json!({ "batchItemFailures": [] })),
+        (Some((_, problem)), 1) if !passes(problem) => Err(reason(problem)),
+        (Some((sequence, _)), _) => Ok(json!({ "batchItemFailures": [{ "itemIdentifier": sequence }] })),
+    }
+}
+
+/// Whether another try may do better although nothing is mended.
+fn passes(problem: &Problem) -> bool {
+    matches!(problem.code, Code::TryAgain | Code::VersionStale)
 }
 
 #[derive(Deserialize)]
 struct RawBatch {
     #[serde(rename = "Records")]
-    records: Vec<RawRecord>,
+    records: Vec<Value>,
 }
 
-#[derive(Deserialize)]
-struct RawRecord {
-    dynamodb: RawChange,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawChange {
-    keys: RawKeys,
-    sequence_number: String,
-}
+    fn raw(sequence: &str, keys: Value) -> Value {
+        json!({ "eventName": "MODIFY", "dynamodb": { "SequenceNumber": sequence, "Keys": keys } })
+    }
 
-#[derive(Deserialize)]
-struct RawKeys {
-    pk: RawText,
-    sk: RawText,
-}
+    fn key(pk: &str, sk: &str) -> Value {
+        json!({ "pk": { "S": pk }, "sk": { "S": sk } })
+    }
 
-#[derive(Deserialize)]
-struct RawText {
-    #[serde(rename = "S")]
-    s: String,
+    const TENANT: &str = "TENANT#ten_00000000000000000000000000000001";
+
+    #[test]
+    fn a_record_that_cannot_be_read_fails_alone_and_with_its_reason() {
+        let no_key = "internal: a record without the key of an item";
+        let no_kind = "internal: a record of a kind that is not known";
+        let cases = [
+            (Value::Null, no_key),
+            (json!({ "pk": { "S": TENANT } }), no_key),
+            (json!({ "pk": { "B": "AAAA" }, "sk": { "S": "COUNTERS" } }), no_key),
+            (json!({ "pk": { "S": TENANT }, "sk": { "N": "1" } }), no_key),
+            (key(TENANT, "NEWER#1"), no_kind),
+            (key("PLANET#1", "COUNTERS"), no_kind),
+            (key("TENANT#1", "COUNTERS"), no_kind),
+            (key(TENANT, &"x".repeat(1024)), no_kind),
+        ];
+        for (keys, reason) in cases {
+            let event = json!({ "Records": [raw("1", key(TENANT, "BILLING")), raw("2", keys), raw("3", key(TENANT, "TENANT"))] });
+            let batch = Batch::read(event).unwrap();
+            assert_eq!(batch.sequences, ["1", "2", "3"]);
+            assert_eq!(
+                batch.records.iter().map(|record| record.kind).collect::<Vec<_>>(),
+                [Kind::Billing, Kind::Tenant]
+            );
+            let unreadable: Vec<_> =
+                batch.unreadable.iter().map(|(sequence, problem)| (sequence.as_str(), problem.to_string())).collect();
+            assert_eq!(unreadable, [("2", reason.to_owned())]);
+        }
+    }
+
+    #[test]
+    fn of_a_record_nothing_but_its_key_is_read() {
+        let mut large = raw("1", key(TENANT, "COUNTERS"));
+        let attributes: serde_json::Map<_, _> =
+            (0..5000).map(|n| (format!("attribute {n}"), json!({ "M": { "n": { "N": "not a number" } } }))).collect();
+        large["dynamodb"]["NewImage"] = Value::Object(attributes);
+        large["dynamodb"]["OldImage"] = json!({ "text": { "S": "x".repeat(400 * 1024) } });
+        large["userIdentity"] = json!({ "type": 7 });
+        large["eventName"] = Value::Null;
+        let batch = Batch::read(json!({ "Records": [large] })).unwrap();
+        assert_eq!((batch.records.len(), batch.unreadable.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_cannot_be_reported_fails_with_its_batch() {
+        let nameless = json!({ "dynamodb": { "Keys": key(TENANT, "COUNTERS") } });
+        let event = json!({ "Records": [raw("1", key(TENANT, "COUNTERS")), nameless] });
+        assert_eq!(Batch::read(event).err().as_deref(), Some("a record without a sequence number"));
+        for event in [Value::Null, json!({}), json!({ "Records": 1 })] {
+            assert!(Batch::read(event).err().unwrap().starts_with("not a batch of records: "));
+        }
+    }
+
+    fn answered(sequences: &[&str], failures: &[(&str, Problem)]) -> Result<Value, String> {
+        let sequences: Vec<_> = sequences.iter().map(ToString::to_string).collect();
+        let failures = failures.iter().map(|(sequence, problem)| (sequence.to_string(), problem.clone())).collect();
+        answer(&sequences, &failures)
+    }
+
+    #[test]
+    fn the_first_that_failed_is_reported_in_the_order_of_the_batch() {
+        let poison = || Problem::internal("poison");
+        assert_eq!(answered(&["9", "10"], &[]), Ok(json!({ "batchItemFailures": [] })));
+        let first = Ok(json!({ "batchItemFailures": [{ "itemIdentifier": "9" }] }));
+        assert_eq!(answered(&["8", "9", "10"], &[("10", poison()), ("9", poison())]), first);
+        assert_eq!(answered(&["9"], &[("9", Problem::try_again())]), first);
+        assert_eq!(answered(&["9"], &[("9", Problem::version_stale())]), first);
+    }
+
+    #[test]
+    fn one_that_stands_alone_and_fails_for_good_is_an_error_in_so_many_words() {
+        let long = Problem::internal("x".repeat(10_000));
+        assert_eq!(answered(&["9"], &[("9", Problem::internal("poison"))]), Err("internal: poison".to_owned()));
+        assert_eq!(answered(&["9"], &[("9", long)]).err().map(|reason| reason.len()), Some(LONGEST_REASON));
+    }
 }

@@ -1,9 +1,10 @@
-//! What this machine says of itself: `GET /`, `/local/health`, `/local/dead-letters`.
+//! What this machine says of itself: `GET /`, `/local/health`.
 
+use crate::dead_letters::{self, REPLAY};
 use crate::demo::DemoTenant;
 use crate::options::{Options, Storage, Target};
 use askama::Template;
-use aws_local::event_source::{DeadLetter, DeadLetters};
+use aws_local::event_source::DeadLetters;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -18,7 +19,6 @@ use std::sync::{Arc, OnceLock};
 
 pub(crate) const OPENAPI: &str = "/v1/openapi.json";
 pub(crate) const MAILBOX: &str = "/mailbox";
-pub(crate) const DEAD_LETTERS: &str = "/local/dead-letters";
 pub(crate) const HEALTH: &str = "/local/health";
 
 /// What the page tells.
@@ -71,13 +71,14 @@ struct Page<'a> {
     about: &'a About,
     demo: &'a DemoTenant,
     given_up: usize,
+    replay: &'static str,
 }
 
 impl Home {
     pub(crate) fn new(api: &str, dynamodb: &str, sesv2: &str, options: &Options, dead_letters: DeadLetters) -> Home {
         let about = About {
             api: api.to_owned(),
-            links: Links { openapi: OPENAPI, mailbox: MAILBOX, dead_letters: DEAD_LETTERS, health: HEALTH },
+            links: Links { openapi: OPENAPI, mailbox: MAILBOX, dead_letters: dead_letters::PATH, health: HEALTH },
             dynamodb: dynamodb.to_owned(),
             sesv2: sesv2.to_owned(),
             data: kept(&options.storage),
@@ -95,11 +96,7 @@ impl Home {
     }
 
     pub(crate) fn router(home: Arc<Home>) -> Router {
-        Router::new()
-            .route("/", get(index))
-            .route(HEALTH, get(health))
-            .route(DEAD_LETTERS, get(dead_letters))
-            .with_state(home)
+        Router::new().route("/", get(index)).route(HEALTH, get(health)).with_state(home)
     }
 }
 
@@ -110,7 +107,7 @@ async fn index(State(home): State<Arc<Home>>, headers: HeaderMap) -> Response {
         json["demo"] = demo_as_json(demo);
         return Json(json).into_response();
     }
-    let page = Page { about: &home.about, demo, given_up: home.dead_letters.list().len() };
+    let page = Page { about: &home.about, demo, given_up: home.dead_letters.list().len(), replay: REPLAY };
     match page.render() {
         Ok(html) => (page_headers(), Html(html)).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
@@ -123,10 +120,6 @@ async fn health(State(home): State<Arc<Home>>) -> Response {
         Some(_) => Json(json!({ "status": "ok" })).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "starting" }))).into_response(),
     }
-}
-
-async fn dead_letters(State(home): State<Arc<Home>>) -> Json<Vec<DeadLetter>> {
-    Json(home.dead_letters.list())
 }
 
 fn prefers_json(headers: &HeaderMap) -> bool {

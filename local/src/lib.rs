@@ -11,6 +11,7 @@
 //! it runs in this process or as its real binary is [`Target`].
 
 mod data;
+mod dead_letters;
 mod demo;
 mod environment;
 mod feedback;
@@ -33,6 +34,7 @@ mod tests;
 mod triggers;
 
 pub use data::DataError;
+pub use dead_letters::Attempt;
 pub use demo::{DemoError, DemoTenant, SignIn};
 pub use options::{Demo, Options, Storage, TableFront, Target};
 pub use private_keys::KeyError;

@@ -1,6 +1,7 @@
 //! Everything, running.
 
 use crate::data::Data;
+use crate::dead_letters::{Attempt, Replay};
 use crate::demo::{self, DemoTenant};
 use crate::environment::{self, Environment, Places};
 use crate::feedback;
@@ -82,7 +83,9 @@ impl Stack {
         let token_keys = Arc::new(all_keys(&environment, &url)?);
         let functions = Functions::start(&environment, &options)?;
         let gateway = Gateway::new(address.to_string(), functions.clone(), &options)?;
-        let router = gateway.router().merge(Home::router(home.clone())).merge(ses::mailbox_router(mailbox.clone()));
+        let replay = replay(&dead_letters, &functions, &options.functions);
+        let router = gateway.router().merge(Home::router(home.clone())).merge(replay.router());
+        let router = router.merge(ses::mailbox_router(mailbox.clone()));
 
         let running = Running {
             dynamo: Server::of_database("dynamodb", dynamo_listener, database.clone()),
@@ -122,6 +125,11 @@ impl Stack {
     /// What triggers gave up.
     pub fn dead_letters(&self) -> &DeadLetters {
         &self.dead_letters
+    }
+
+    /// Hands what triggers gave up to them once more, and takes out what they then do.
+    pub async fn replay_dead_letters(&self) -> Vec<Attempt> {
+        replay(&self.dead_letters, &self.running.functions, &self.running.manifest).all().await
     }
 
     /// Where DynamoDB answers.
@@ -197,6 +205,10 @@ impl Stack {
         drop(database);
         drop(data);
     }
+}
+
+fn replay(dead_letters: &DeadLetters, functions: &Functions, manifest: &[&'static Function]) -> Replay {
+    Replay { dead_letters: dead_letters.clone(), functions: functions.clone(), manifest: manifest.to_vec() }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -273,6 +273,35 @@ async fn settled_waits_for_what_the_stream_has_to_tell() {
 }
 
 #[tokio::test]
+async fn what_was_given_up_is_listed_with_its_reason_and_played_again_on_request() {
+    let stack = Stack::start(options()).await.unwrap();
+    let item = json!({ "pk": { "S": "PLANET#1" }, "sk": { "S": "CHECKLIST" } });
+    let put = json!({ "TableName": stack.table(), "Item": item });
+    stack.database().put_item(serde_json::from_value(put).unwrap()).unwrap();
+    stack.settled().await.unwrap();
+
+    let letters = send(&stack, "GET", "/local/dead-letters", vec![]).await.json();
+    let reason = "Error: internal: a record of a kind that is not known";
+    assert_eq!((letters.as_array().unwrap().len(), &letters[0]["__local"]["lastError"]), (1, &json!(reason)));
+    let request = http::Request::get(stack.url()).body(Full::new(Bytes::new())).unwrap();
+    let page = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+    let page = String::from_utf8(page.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    assert!(page.contains(r#"<form method="post" action="/local/dead-letters/replay">"#), "{page}");
+
+    let played = send(&stack, "POST", "/local/dead-letters/replay", vec![]).await;
+    let sequence = &letters[0]["DDBStreamBatchInfo"]["startSequenceNumber"];
+    let attempt = json!({
+        "request_id": letters[0]["requestContext"]["requestId"],
+        "function": "watch",
+        "records": [sequence, sequence],
+        "failed": reason,
+    });
+    assert_eq!((played.status, played.json()), (StatusCode::OK, json!([attempt])));
+    assert_eq!(send(&stack, "GET", "/local/dead-letters", vec![]).await.json(), letters, "it stays");
+    stack.shutdown().await;
+}
+
+#[tokio::test]
 async fn what_was_not_done_is_done_after_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
     Stack::start(Options { functions: vec![&KNOCK], ..kept_in(directory.path()) }).await.unwrap().shutdown().await;

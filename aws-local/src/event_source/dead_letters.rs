@@ -4,6 +4,9 @@
 //! contain them: <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>. The records and
 //! the last error are added under a key that AWS would never use, so that one can look into it here without a
 //! function coming to rely on it.
+//!
+//! A letter can be played again once what was wrong is mended: its records go to the function as the mapping handed
+//! them over, and it is taken out when they are done.
 
 use std::fs;
 use std::io;
@@ -11,10 +14,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::record::Record;
+use super::response::{self, Outcome};
+use crate::Invoke;
 use crate::locking::lock;
-use crate::stamp;
 
 /// A letter about a batch that was given up, as AWS writes it to the destination.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,7 +45,7 @@ pub struct DeadLetter {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestContext {
-    /// The id of the last request.
+    /// The id of the last request, by which letters are told apart here.
     pub request_id: String,
     /// The function's ARN.
     pub function_arn: String,
@@ -112,8 +117,26 @@ pub struct DeadLetters {
 
 #[derive(Debug)]
 struct Inner {
-    letters: Mutex<Vec<DeadLetter>>,
+    letters: Mutex<Vec<Kept>>,
     directory: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    letter: DeadLetter,
+    file: Option<PathBuf>,
+}
+
+/// What became of a letter that was played again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replayed {
+    /// Its records are done, and it is gone.
+    Done,
+    /// They failed again, and it stays.
+    Failed {
+        /// What they failed with.
+        reason: String,
+    },
 }
 
 impl DeadLetters {
@@ -134,36 +157,65 @@ impl DeadLetters {
         files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
         // A letter's name is an id that is greater than those before it.
         files.sort();
-        let letters =
-            files.iter().map(|file| Ok(serde_json::from_slice(&fs::read(file)?)?)).collect::<io::Result<_>>()?;
+        let read = |file: PathBuf| Ok(Kept { letter: serde_json::from_slice(&fs::read(&file)?)?, file: Some(file) });
+        let letters = files.into_iter().map(read).collect::<io::Result<_>>()?;
         Ok(Self::holding(letters, Some(directory.to_owned())))
     }
 
     /// Every letter, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<DeadLetter> {
-        lock(&self.inner.letters).clone()
+        lock(&self.inner.letters).iter().map(|kept| kept.letter.clone()).collect()
+    }
+
+    /// Hands a letter's records to its function once more, and takes the letter out if they are all done. Played by
+    /// two at a time, its records are handed over twice, as a stream's may be anyway.
+    ///
+    /// # Errors
+    /// When the letter's file cannot be removed: it would be back after the next start.
+    pub async fn replay(&self, letter: &DeadLetter, invoke: &Invoke) -> io::Result<Replayed> {
+        let answer = invoke(json!({ "Records": letter.local.records })).await;
+        let records: Vec<Record> = letter.local.records.iter().cloned().filter_map(Record::read).collect();
+        match response::read(answer, &records) {
+            Outcome::Succeeded => self.take_out(&letter.request_context.request_id).map(|()| Replayed::Done),
+            Outcome::Failed { error, .. } => Ok(Replayed::Failed { reason: error.to_string() }),
+        }
+    }
+
+    fn take_out(&self, request_id: &str) -> io::Result<()> {
+        let mut letters = lock(&self.inner.letters);
+        let Some(at) = letters.iter().position(|kept| kept.letter.request_context.request_id == request_id) else {
+            return Ok(());
+        };
+        if let Some(file) = &letters[at].file {
+            fs::remove_file(file)?;
+        }
+        letters.remove(at);
+        Ok(())
     }
 
     /// Takes a letter. Lambda goes on when its destination refuses (metric `DestinationDeliveryFailures`), and
     /// so does this: a letter that cannot be written is logged, and listed until the process ends.
     pub(crate) fn push(&self, letter: DeadLetter) {
-        if let Some(directory) = &self.inner.directory
-            && let Err(error) = write(directory, &letter)
-        {
-            tracing::error!(%error, mapping = letter.local.mapping, "cannot keep a dead letter");
-        }
-        lock(&self.inner.letters).push(letter);
+        let file = self.inner.directory.as_deref().and_then(|directory| match write(directory, &letter) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                tracing::error!(%error, mapping = letter.local.mapping, "cannot keep a dead letter");
+                None
+            }
+        });
+        lock(&self.inner.letters).push(Kept { letter, file });
     }
 
-    fn holding(letters: Vec<DeadLetter>, directory: Option<PathBuf>) -> Self {
+    fn holding(letters: Vec<Kept>, directory: Option<PathBuf>) -> Self {
         Self { inner: Arc::new(Inner { letters: Mutex::new(letters), directory }) }
     }
 }
 
-fn write(directory: &Path, letter: &DeadLetter) -> io::Result<()> {
-    let name = stamp::unique_id();
-    let beside = directory.join(format!("{name}.tmp"));
+fn write(directory: &Path, letter: &DeadLetter) -> io::Result<PathBuf> {
+    let name = &letter.request_context.request_id;
+    let (beside, file) = (directory.join(format!("{name}.tmp")), directory.join(format!("{name}.json")));
     fs::write(&beside, serde_json::to_vec_pretty(letter)?)?;
-    fs::rename(beside, directory.join(format!("{name}.json")))
+    fs::rename(beside, &file)?;
+    Ok(file)
 }

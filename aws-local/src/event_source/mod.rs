@@ -34,7 +34,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use dead_letters::{BatchInfo, Condition, DeadLetter, DeadLetters, LocalDetails, RequestContext, ResponseContext};
+pub use dead_letters::{
+    BatchInfo, Condition, DeadLetter, DeadLetters, LocalDetails, Replayed, RequestContext, ResponseContext,
+};
 pub use filter::{Filter, FilterError, passes};
 pub use lag::Lag;
 

@@ -325,6 +325,69 @@ async fn dead_letters_in_a_directory_are_there_for_the_next_process() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_letter_is_gone_once_its_records_are_done_and_stays_while_they_fail() {
+    let directory = tempfile::tempdir().unwrap();
+    let dead_letters = DeadLetters::in_directory(directory.path()).unwrap();
+    let world = World { dead_letters: dead_letters.clone(), ..World::with_records(3) };
+    world.settle(bisecting(), world.function(failed_at)).await;
+    let letters = dead_letters.list();
+    assert_eq!(world.dead(), [[1], [2], [3]]);
+
+    let still_broken = dead_letters.replay(&letters[0], &world.function(|_| broken())).await.unwrap();
+    assert_eq!(still_broken, Replayed::Failed { reason: "Boom: it broke".to_owned() });
+    let reported = dead_letters.replay(&letters[0], &world.function(|_| failed_at(&[1]))).await.unwrap();
+    let reason = "the function reported a failure at sequence number 1".to_owned();
+    assert_eq!(reported, Replayed::Failed { reason });
+    assert_eq!(dead_letters.list(), letters);
+
+    lock(&world.calls).clear();
+    let mended = world.function(|_| done());
+    // The same one twice, as by two people at a time.
+    for _ in 0..2 {
+        assert_eq!(dead_letters.replay(&letters[1], &mended).await.unwrap(), Replayed::Done);
+    }
+    assert_eq!(world.calls(), [[2], [2]]);
+    assert_eq!(world.dead(), [[1], [3]]);
+    assert_eq!(DeadLetters::in_directory(directory.path()).unwrap().list(), dead_letters.list(), "it came back");
+}
+
+/// What waits behind a record that fails for good: nothing of its own batch, nothing of other lanes, and what comes
+/// later in its lane for as long as it is tried.
+#[tokio::test(start_paused = true)]
+async fn a_poison_record_is_waited_for_by_what_comes_behind_its_batch_in_its_lane_and_by_nothing_else() {
+    let (poison, other) = keys_in_different_lanes();
+    let world = World::with(vec![record(1, &poison), record(2, &poison), record(3, &other)]);
+    let stream = Arc::clone(&world.stream);
+    let (began, key) = (Instant::now(), poison.clone());
+    let times: Arc<Mutex<HashMap<usize, Duration>>> = Arc::default();
+    let first_times = Arc::clone(&times);
+    // Works on every record of a batch, whatever becomes of those before it, and reports the poison.
+    let function = world.function(move |numbers| {
+        for number in numbers {
+            lock(&first_times).entry(*number).or_insert_with(|| began.elapsed());
+        }
+        // It comes while the others are at work.
+        if lock(&stream.records).len() == 3 {
+            lock(&stream.records).push(record(4, &key));
+        }
+        if numbers.contains(&1) { failed_at(&[1]) } else { done() }
+    });
+    let backoff = Backoff { first: Duration::from_millis(50), longest: Duration::from_secs(2) };
+    let mapping = Mapping { parallelization: 2, max_retries: 5, backoff, ..bisecting() };
+    let lag = world.lag.clone();
+    let settled = async move { lag.caught_up_to("4").await };
+    let (source, letters) = (Arc::clone(&world.stream), world.dead_letters.clone());
+    run(mapping, source, function, letters, Checkpoint::in_memory(), world.lag.clone(), settled).await.unwrap();
+
+    assert_eq!(world.dead(), [[1]]);
+    let waited = |number: usize| lock(&times)[&number];
+    assert_eq!([1, 2, 3].map(|number| waited(number).as_millis()), [0; 3], "in its batch, and in another lane");
+    // The batch is halved once, which is no retry and waited for like one; then five retries: 50 + 100 + ... + 1600 ms.
+    let least = Duration::from_millis(50 * (1 + 2 + 4 + 8 + 16 + 32));
+    assert!((least..least + Duration::from_millis(50)).contains(&waited(4)), "{:?}", waited(4));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_items_records_stay_in_order_however_many_lanes_there_are() {
     let records: Vec<Value> = (1..=200).map(|number| record(number, &format!("item-{}", number % 7))).collect();
     let world = World::with(records);

@@ -71,7 +71,9 @@ pub fn show(checklist: &Stored<Checklist>, now: Timestamp) -> ChecklistView {
 
 /// Whatever can be told apart in what is shown, is told apart by this.
 pub fn etag(checklist: &Stored<Checklist>, now: Timestamp) -> String {
-    format!("{}-{}-{}", checklist.version, CURRENT.version, checklist.moments_over_at(now))
+    // One that was made anew, because it was lost, begins with the first version again.
+    let made = checklist.as_of.as_microsecond();
+    format!("{}-{}-{made}-{}", checklist.version, CURRENT.version, checklist.moments_over_at(now))
 }
 
 fn show_step(checklist: &Checklist, definition: &StepDefinition, now: Timestamp) -> StepView {

@@ -56,11 +56,10 @@ impl StreamTrigger for RecomputeChecklist {
         let mut failures = Failures::default();
         for tenant in tenants_of(records) {
             if let Err(problem) = recompute(cx, tenant).await {
-                tracing::warn!(%tenant, %problem, "a checklist was not recomputed; it will be tried again");
                 records
                     .iter()
                     .filter(|record| record.whose == Whose::Tenant(tenant))
-                    .for_each(|record| failures.add(record));
+                    .for_each(|record| failures.add(record, &problem));
             }
         }
         failures

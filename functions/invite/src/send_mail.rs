@@ -52,9 +52,7 @@ impl StreamTrigger for SendMail {
         // the batch in the same lane waits, as it would for any reason SES has not to take a mail *now*: those are the account's.
         for record in records {
             if let Err(problem) = deliver(cx, record).await {
-                let whose = record.whose.to_string();
-                tracing::warn!(record = record.sk, whose, %problem, "a mail was not sent; it will be tried again");
-                failures.add(record);
+                failures.add(record, &problem);
             }
         }
         failures

@@ -13,9 +13,9 @@ pub(super) const MOST_FUNCTIONS: usize = 10;
 /// A stream keeps its records for a day, and a checklist is to follow within seconds: five minutes behind is something to look at.
 const BEHIND_MS: u32 = 5 * 60 * 1000;
 
-/// Some of the functions failed: they ended without an answer, or did not take an event. Not among these are a route's own 500, which the
-/// API's alarm sees, and records of a stream that were not taken: those are an orderly answer, and come again until a trigger is behind
-/// or gives up, which have alarms of their own.
+/// Some of the functions failed: they ended without an answer, did not take an event, or met a record of the stream that can never be
+/// done. Not among these are a route's own 500, which the API's alarm sees, and records that may be done another time: those are an orderly
+/// answer, and come again until a trigger is behind or gives up, which have alarms of their own.
 pub(super) fn errors(functions: &[&Function]) -> Value {
     sum("Errors", functions, "Functions ended without an answer, by a panic or out of time: see their logs.")
 }

@@ -60,7 +60,7 @@ fn a_trigger_has_its_filters_and_gives_up_into_its_own_queue() {
     assert_eq!(pattern, filter);
     assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
     assert_eq!(mapping["BisectBatchOnFunctionError"], true);
-    assert_eq!((&mapping["MaximumRetryAttempts"], &mapping["MaximumRecordAgeInSeconds"]), (&json!(10), &json!(3600)));
+    assert_eq!((&mapping["MaximumRetryAttempts"], &mapping["MaximumRecordAgeInSeconds"]), (&json!(5), &json!(3600)));
     let destination = &mapping["DestinationConfig"]["OnFailure"]["Destination"];
     assert_eq!(*destination, json!({ "Fn::GetAtt": ["CountThingsOnFailure", "Arn"] }));
 }
