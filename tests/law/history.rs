@@ -447,7 +447,9 @@ impl fmt::Display for Delivery {
             Fate::TwiceAtOnce => write!(f, "are delivered to two instances at once"),
             Fate::CutShort(death) => write!(f, "are delivered to an instance that ends {death}"),
             Fate::Bisected(death) => write!(f, "are delivered to an instance that ends {death}, then in halves"),
-            Fate::FailsForLast => write!(f, "are delivered while the table refuses what is about the last one's workspace"),
+            Fate::FailsForLast => {
+                write!(f, "are delivered while the table refuses what is about the last one's workspace")
+            }
             Fate::Frozen => write!(f, "are delivered to an instance that freezes before it writes"),
             Fate::Dropped => write!(f, "are lost"),
         }
