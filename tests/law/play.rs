@@ -241,8 +241,8 @@ impl<'p> Play<'p> {
         if batch.is_empty() {
             return Ok(());
         }
-        let answer = self.stage.deliver(batch).await;
-        match batch.failed(&answer) {
+        let outcome = self.stage.deliver(batch).await;
+        match batch.failed(&outcome) {
             [] => Ok(()),
             failed => Err(format!("{} records failed although nothing was wrong", failed.len())),
         }
@@ -251,8 +251,8 @@ impl<'p> Play<'p> {
     /// Has an instance try it that may end before it is done.
     async fn try_with(&mut self, batch: &Batch, trouble: Trouble) -> Lived {
         match self.stage.troubled.run(trouble, batch.event()).await {
-            Some(answer) => {
-                self.come_again(batch, &answer.unwrap());
+            Some(outcome) => {
+                self.come_again(batch, &outcome);
                 Lived::Through
             }
             None => {
@@ -263,17 +263,17 @@ impl<'p> Play<'p> {
         }
     }
 
-    fn come_again(&mut self, batch: &Batch, answer: &Value) {
-        self.stream.put_back(batch.failed(answer));
+    fn come_again(&mut self, batch: &Batch, outcome: &Result<Value, String>) {
+        self.stream.put_back(batch.failed(outcome));
     }
 
     async fn deliver_failing_for_last(&mut self, batch: &Batch) -> Outcome {
         let is_about_last = |tenant: &&TenantId| batch.0.last().is_some_and(|last| is_of(last, **tenant));
         let tenant = *self.stage.tenants.values().find(is_about_last).unwrap();
-        let answer = self.stage.troubled.run(Trouble::Refuses(tenant), batch.event()).await.unwrap().unwrap();
+        let outcome = self.stage.troubled.run(Trouble::Refuses(tenant), batch.event()).await.unwrap();
         let first = batch.0.iter().position(|record| is_of(record, tenant));
         let expected = first.map_or(&[][..], |first| &batch.0[first..]);
-        let failed = batch.failed(&answer);
+        let failed = batch.failed(&outcome);
         if failed != expected {
             return Err(format!("{} records have to come again, and {} do", expected.len(), failed.len()));
         }

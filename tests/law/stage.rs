@@ -104,8 +104,8 @@ impl Stage {
     }
 
     /// Hands a batch to an instance that nothing happens to.
-    pub async fn deliver(&self, batch: &Batch) -> Value {
-        instance::invoke(self.trigger, self.healthy.clone(), batch.event()).await.unwrap()
+    pub async fn deliver(&self, batch: &Batch) -> Result<Value, String> {
+        instance::invoke(self.trigger, self.healthy.clone(), batch.event()).await
     }
 
     /// Looks at every workspace, and mends what the stream has not brought about.
@@ -245,7 +245,7 @@ impl Stage {
         let mut stream = self.stream(None);
         stream.read();
         for batch in stream.take_all() {
-            self.deliver(&batch).await;
+            self.deliver(&batch).await.unwrap();
         }
         for (workspace, tenant) in &self.tenants {
             let faults = Ledger::of(self, *tenant).faults(self.world.now());
