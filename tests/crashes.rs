@@ -117,7 +117,7 @@ async fn recompute(world: &World, endpoint: &str, tenant: &str) -> Result<Value,
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recompute_that_stood_still_while_the_state_went_and_came_back_leaves_no_stale_checklist() {
-    let world = World::without("recompute-checklist").await;
+    let world = World::without(&["recompute-checklist"]).await;
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
     let state = async || world.checklist(&ada).await["steps"][2]["state"].clone();
     assert_eq!(state().await, "incomplete");

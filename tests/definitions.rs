@@ -44,7 +44,7 @@ fn ten(inhabitant: &mut Inhabitant) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_definition_that_asks_for_more_is_said_to_set_back_just_those_that_it_does_and_nothing_is_written() {
-    let world = World::without("recompute-checklist").await;
+    let world = World::without(&["recompute-checklist"]).await;
     let crowd = Crowd::of(&world, 10, ten).await;
     crowd.wreck_checklist(&crowd.inhabitants[0]).await;
     crowd.lose_checklist(&crowd.inhabitants[1]).await;

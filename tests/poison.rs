@@ -84,7 +84,7 @@ async fn by_hand(world: &World, function: &str, records: Vec<Value>) -> Result<V
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_other_record_of_a_batch_is_done_each_time_that_the_poison_is_tried() {
-    let world = World::without(RECOMPUTE).await;
+    let world = World::without(&[RECOMPUTE]).await;
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
     let bob = world.sign_up("bob@other.example", "Other Ltd").await;
     let eve = world.sign_up("eve@third.example", "Third AG").await;
@@ -110,7 +110,7 @@ async fn every_other_record_of_a_batch_is_done_each_time_that_the_poison_is_trie
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_cannot_be_read_keeps_no_other_of_its_batch() {
-    let world = World::without("send-mail").await;
+    let world = World::without(&["send-mail"]).await;
     world.ask_to_sign_up("ada@acme.example", "Acme Inc.").await;
     let rows = world.dynamo().query().table_name(world.stack().table()).key_condition_expression("pk = :pk");
     let rows = rows.expression_attribute_values(":pk", text("EMAIL#ada@acme.example")).send().await.unwrap();

@@ -48,7 +48,7 @@ fn half_of_them_ready(inhabitant: &mut Inhabitant) {
 
 /// A world in which the stream mends nothing.
 async fn world_without_stream() -> World {
-    World::without("recompute-checklist").await
+    World::without(&["recompute-checklist"]).await
 }
 
 fn everything_swapped(checklist: &Checklist) -> Checklist {

@@ -32,7 +32,7 @@ fn batch(mails: &[(Owner, OutboxId)]) -> Value {
 
 /// A world without its sender, and somebody in it.
 async fn without_sender() -> (World, Person) {
-    let world = World::without("send-mail").await;
+    let world = World::without(&["send-mail"]).await;
     world.ask_to_sign_up("ada@acme.example", "Acme Inc.").await;
     let mail = &world.books().await.mails[0];
     send(&world, &batch(&[(mail.owner.clone(), mail.id)])).await;

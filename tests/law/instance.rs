@@ -1,5 +1,6 @@
 //! An instance of `recompute-checklist`, and the troubles that it meets between itself and the table.
 
+use crate::world::forward::forward;
 use crate::world::{Death, World};
 use axum::Router;
 use axum::body::Bytes;
@@ -195,7 +196,7 @@ async fn pass_on(State(between): State<Arc<Between>>, headers: HeaderMap, body: 
 
 impl Between {
     async fn forward(&self, headers: &HeaderMap, body: Bytes) -> Response {
-        crate::world::forward(&self.http, &self.table, headers, body).await
+        forward(&self.http, &self.table, headers, body).await
     }
 }
 

@@ -48,7 +48,7 @@ impl Tally {
     }
 }
 
-/// What has to happen in some hundred histories, or they show less than they say.
+/// What has to happen in a thousand histories, or they show less than they say.
 pub const HAPPENS: [&str; 11] = [
     "batches delivered twice",
     "batches delivered twice at once",
@@ -115,7 +115,7 @@ impl<'p> Play<'p> {
         match event {
             Event::Operation(workspace, operation) => self.operate(*workspace, operation).await,
             Event::TimePasses(hours) => {
-                self.let_time_pass(hours.0);
+                self.stage.pass(SignedDuration::from_hours(hours.0));
                 Ok(())
             }
             Event::Swept => {
@@ -145,15 +145,6 @@ impl<'p> Play<'p> {
             self.uncount_operators(workspace);
         }
         self.note_changes()
-    }
-
-    /// Sessions last a month; whoever is away for longer does nothing any more.
-    fn let_time_pass(&self, hours: i64) {
-        let present = self.stage.world.now() - self.stage.world.ahead();
-        let after = self.stage.world.now() + SignedDuration::from_hours(hours);
-        if after.duration_since(present) < SignedDuration::from_hours(28 * 24) {
-            self.stage.world.pass(SignedDuration::from_hours(hours));
-        }
     }
 
     /// What has expired of the workspaces goes, by the functions' clock.
@@ -231,7 +222,7 @@ impl<'p> Play<'p> {
                     Ok(())
                 }
             },
-            Fate::FailsFor(workspace) => self.deliver_failing_for(&batch, workspace).await,
+            Fate::FailsForLast => self.deliver_failing_for_last(&batch).await,
             Fate::Frozen => {
                 self.wake().await;
                 let afterwards = match self.sabotage {
@@ -250,8 +241,8 @@ impl<'p> Play<'p> {
         if batch.is_empty() {
             return Ok(());
         }
-        let answer = self.stage.deliver(batch).await;
-        match batch.failed(&answer) {
+        let outcome = self.stage.deliver(batch).await;
+        match batch.failed(&outcome) {
             [] => Ok(()),
             failed => Err(format!("{} records failed although nothing was wrong", failed.len())),
         }
@@ -260,8 +251,8 @@ impl<'p> Play<'p> {
     /// Has an instance try it that may end before it is done.
     async fn try_with(&mut self, batch: &Batch, trouble: Trouble) -> Lived {
         match self.stage.troubled.run(trouble, batch.event()).await {
-            Some(answer) => {
-                self.come_again(batch, &answer.unwrap());
+            Some(outcome) => {
+                self.come_again(batch, &outcome);
                 Lived::Through
             }
             None => {
@@ -272,16 +263,17 @@ impl<'p> Play<'p> {
         }
     }
 
-    fn come_again(&mut self, batch: &Batch, answer: &Value) {
-        self.stream.put_back(batch.failed(answer));
+    fn come_again(&mut self, batch: &Batch, outcome: &Result<Value, String>) {
+        self.stream.put_back(batch.failed(outcome));
     }
 
-    async fn deliver_failing_for(&mut self, batch: &Batch, workspace: Workspace) -> Outcome {
-        let tenant = self.stage.tenants[&workspace];
-        let answer = self.stage.troubled.run(Trouble::Refuses(tenant), batch.event()).await.unwrap().unwrap();
+    async fn deliver_failing_for_last(&mut self, batch: &Batch) -> Outcome {
+        let is_about_last = |tenant: &&TenantId| batch.0.last().is_some_and(|last| is_of(last, **tenant));
+        let tenant = *self.stage.tenants.values().find(is_about_last).unwrap();
+        let outcome = self.stage.troubled.run(Trouble::Refuses(tenant), batch.event()).await.unwrap();
         let first = batch.0.iter().position(|record| is_of(record, tenant));
         let expected = first.map_or(&[][..], |first| &batch.0[first..]);
-        let failed = batch.failed(&answer);
+        let failed = batch.failed(&outcome);
         if failed != expected {
             return Err(format!("{} records have to come again, and {} do", expected.len(), failed.len()));
         }
@@ -387,7 +379,7 @@ fn name(fate: &Fate) -> &'static str {
         Fate::TwiceAtOnce => "delivered twice at once",
         Fate::CutShort(_) => "cut short",
         Fate::Bisected(_) => "bisected",
-        Fate::FailsFor(_) => "delivered while the table refuses a workspace",
+        Fate::FailsForLast => "delivered while the table refuses a workspace",
         Fate::Frozen => "delivered to one that freezes",
         Fate::Dropped => "lost",
     }

@@ -20,7 +20,7 @@ async fn falls_back(stage: &Stage, workspace: Workspace, death: Death) -> Option
     let [batch] = stream.take_all().try_into().unwrap();
 
     let first = stage.troubled.run(Trouble::Ends(death), batch.event()).await;
-    let nothing_failed = json!({ "batchItemFailures": [] });
+    let nothing_failed = Ok(json!({ "batchItemFailures": [] }));
     assert_eq!(stage.deliver(&batch).await, nothing_failed, "{workspace}, {death}");
     let faults = Ledger::of(stage, tenant).faults(stage.world.now());
     assert!(faults.is_empty(), "{workspace}, {death}: {faults:#?}");

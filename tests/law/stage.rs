@@ -16,6 +16,7 @@ use domain::id::{SessionId, TenantId, UserId};
 use domain::invite::Invite;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -34,6 +35,7 @@ pub struct Stage {
     pub freezing: Instance,
     as_built: TempDir,
     read_until: Option<String>,
+    passed: Cell<SignedDuration>,
 }
 
 /// What it takes to act as somebody.
@@ -47,7 +49,7 @@ const SNAPSHOT: &str = "as-built.sqlite";
 
 impl Stage {
     pub async fn build() -> Stage {
-        let world = World::without_triggers().await;
+        let world = World::without(&["recompute-checklist", "send-mail"]).await;
         let trigger = named("recompute-checklist");
         let mut stage = Stage {
             tenants: BTreeMap::new(),
@@ -55,11 +57,12 @@ impl Stage {
             keys: world.token_keys().await,
             trigger,
             healthy: instance::app(&world, trigger, None, world.clock()),
-            reconciling: instance::app(&world, reconciler(), None, world.clock_that_nobody_waits_by()),
+            reconciling: instance::app(&world, reconciler(), None, world.clock().passed_by(|_| {})),
             troubled: Instance::start(&world, trigger).await,
             freezing: Instance::start(&world, trigger).await,
             as_built: tempfile::tempdir().unwrap(),
             read_until: None,
+            passed: Cell::default(),
             world,
         };
         stage.set().await;
@@ -70,8 +73,17 @@ impl Stage {
     /// As it was built, and at the present time.
     pub fn reset(&self) {
         self.world.stack().database().restore_from(&self.snapshot()).unwrap();
-        self.world.back_to_the_present();
+        self.world.pass(-self.passed.replace(SignedDuration::ZERO));
         self.world.observed();
+    }
+
+    /// Lets time pass, but not so much that sessions end: whoever is away for a month does nothing any more.
+    pub fn pass(&self, time: SignedDuration) {
+        let passed = self.passed.get() + time;
+        if passed < SignedDuration::from_hours(28 * 24) {
+            self.passed.set(passed);
+            self.world.pass(time);
+        }
     }
 
     /// What the trigger hears of this history, but for one kind of item if it is deaf to that.
@@ -92,8 +104,8 @@ impl Stage {
     }
 
     /// Hands a batch to an instance that nothing happens to.
-    pub async fn deliver(&self, batch: &Batch) -> Value {
-        instance::invoke(self.trigger, self.healthy.clone(), batch.event()).await.unwrap()
+    pub async fn deliver(&self, batch: &Batch) -> Result<Value, String> {
+        instance::invoke(self.trigger, self.healthy.clone(), batch.event()).await
     }
 
     /// Looks at every workspace, and mends what the stream has not brought about.
@@ -233,7 +245,7 @@ impl Stage {
         let mut stream = self.stream(None);
         stream.read();
         for batch in stream.take_all() {
-            self.deliver(&batch).await;
+            self.deliver(&batch).await.unwrap();
         }
         for (workspace, tenant) in &self.tenants {
             let faults = Ledger::of(self, *tenant).faults(self.world.now());

@@ -104,8 +104,9 @@ impl Batch {
         [first, second].map(|half| Batch(half.to_vec()))
     }
 
-    /// What has to come again, by the answer of the trigger: from the first record that failed.
-    pub fn failed(&self, answer: &Value) -> &[Value] {
+    /// What has to come again, by what came of the invocation: from the first record that failed, or all of it.
+    pub fn failed(&self, outcome: &Result<Value, String>) -> &[Value] {
+        let Ok(answer) = outcome else { return &self.0 };
         let Some(failure) = answer["batchItemFailures"].as_array().unwrap().first() else { return &[] };
         let first = self.0.iter().position(|record| sequence(record) == failure["itemIdentifier"]).unwrap();
         &self.0[first..]

@@ -6,7 +6,7 @@ mod books;
 mod crowd;
 mod deployed;
 mod document;
-mod forward;
+pub mod forward;
 mod held_table;
 mod logs;
 mod lossy_table;
@@ -20,7 +20,6 @@ pub use answer::Answer;
 pub use api_key::ApiKey;
 pub use books::Books;
 pub use crowd::{Crowd, Inhabitant};
-pub use forward::forward;
 pub use held_table::HeldTable;
 pub use logs::Logs;
 pub use lossy_table::LossyTable;
@@ -119,15 +118,9 @@ impl World {
         World::with(Options { table_front: Some(front), ..Options::ephemeral() }).await
     }
 
-    /// A fresh stack in this process without one of its functions: a test runs that by hand.
-    pub async fn without(function: &str) -> World {
-        let functions = functions::all().filter(|other| other.name != function).collect();
-        World::with(Options { functions, ..Options::ephemeral() }).await
-    }
-
-    /// A fresh stack in this process whose stream nobody reads: a test hands its records over, or does not.
-    pub async fn without_triggers() -> World {
-        let functions = functions::all().filter(|function| function.stream_source().is_none()).collect();
+    /// A fresh stack in this process without some of its functions: a test runs those by hand.
+    pub async fn without(functions: &[&str]) -> World {
+        let functions = functions::all().filter(|other| !functions.contains(&other.name)).collect();
         World::with(Options { functions, ..Options::ephemeral() }).await
     }
 
@@ -206,16 +199,6 @@ impl World {
         self.ahead.fetch_add(time.as_secs(), Ordering::SeqCst);
     }
 
-    /// Takes back all the time that passed.
-    pub fn back_to_the_present(&self) {
-        self.ahead.store(0, Ordering::SeqCst);
-    }
-
-    /// How much time passed that did not.
-    pub fn ahead(&self) -> SignedDuration {
-        SignedDuration::from_secs(self.ahead.load(Ordering::SeqCst))
-    }
-
     pub fn now(&self) -> jiff::Timestamp {
         self.clock().now()
     }
@@ -223,14 +206,6 @@ impl World {
     /// The clock that the functions go by.
     pub fn clock(&self) -> Clock {
         clock_ahead_by(self.ahead.clone())
-    }
-
-    /// The same clock, but nobody waits by it: it is moved on by as long instead.
-    pub fn clock_that_nobody_waits_by(&self) -> Clock {
-        let ahead = self.ahead.clone();
-        self.clock().passed_by(move |waited| {
-            ahead.fetch_add(waited.as_secs().try_into().unwrap(), Ordering::SeqCst);
-        })
     }
 
     /// What every request did to the table since this was last asked.
