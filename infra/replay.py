@@ -21,6 +21,7 @@ import pathlib
 import sys
 
 import boto3
+import botocore.config
 from botocore.exceptions import BotoCoreError, ClientError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -187,12 +188,16 @@ def inserted(row, number):
     return {"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": {"Keys": keys, "SequenceNumber": str(number)}}
 
 
+# A trigger may take a minute, and is to be run once: the client would hang up by then, and call again.
+PATIENT = botocore.config.Config(read_timeout=90, retries={"total_max_attempts": 1})
+
+
 class Deployment:
     """A trigger, as it is deployed."""
 
     def __init__(self, prefix, function):
         self.prefix, self.name = prefix, f"{prefix}-{function}"
-        self.lambdas, self.sqs = boto3.client("lambda"), boto3.client("sqs")
+        self.lambdas, self.sqs = boto3.client("lambda", config=PATIENT), boto3.client("sqs")
         self.streams, self.dynamodb = boto3.client("dynamodbstreams"), boto3.client("dynamodb")
 
     @functools.cached_property
@@ -299,6 +304,8 @@ def replay_message(asked, deployment, message):
     except Gone:
         instead = INSTEAD[asked.function].format(prefix=deployment.prefix, parameters=asked.parameters)
         return "left", f"{told}: the stream has dropped it. {instead}; then delete the message (docs/deploy.md)."
+    if not records:
+        return "left", f"{told}: none of its records go to the function as it is deployed now. Look at them, then delete the message."
     if asked.dry_run:
         return "would play", told
     failure = deployment.invoke(records)

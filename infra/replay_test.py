@@ -116,7 +116,7 @@ class Account:
 
 def run(account, *arguments):
     """What the command ends with, and what it says."""
-    with tempfile.TemporaryDirectory() as directory, mock.patch("replay.boto3.client", lambda _: account):
+    with tempfile.TemporaryDirectory() as directory, mock.patch("replay.boto3.client", lambda _, **settings: account):
         parameters = pathlib.Path(directory, "parameters.yaml")
         parameters.write_text("StackName: callaro\n")
         with contextlib.redirect_stdout(io.StringIO()) as said:

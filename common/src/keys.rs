@@ -460,6 +460,15 @@ pub enum Whose {
     Email(Email),
 }
 
+impl Whose {
+    pub fn tenant(&self) -> Option<TenantId> {
+        match self {
+            Whose::Tenant(tenant) => Some(*tenant),
+            Whose::User(_) | Whose::Email(_) => None,
+        }
+    }
+}
+
 /// For logs, which name no address.
 impl fmt::Display for Whose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -285,10 +285,7 @@ impl Record {
 fn log_failure(function: &str, batch: &Batch, sequence: &str, problem: &Problem) {
     let record = batch.records.iter().find(|record| record.sequence == sequence);
     let kind = record.map(|record| tracing::field::debug(record.kind));
-    let tenant = record.and_then(|record| match record.whose {
-        Whose::Tenant(tenant) => Some(tracing::field::display(tenant)),
-        Whose::User(_) | Whose::Email(_) => None,
-    });
+    let tenant = record.and_then(|record| record.whose.tenant()).map(tracing::field::display);
     let reason = reason(problem);
     tracing::warn!(
         function,

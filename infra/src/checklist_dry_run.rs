@@ -90,11 +90,7 @@ pub async fn dry_run(definition: &Definition, store: &Store, clock: &Clock) -> R
 
 async fn part(store: &Store, after: Option<Place>) -> Result<(Vec<TenantId>, Option<Place>), Problem> {
     let part = store.scan(Kind::Tenant, LOOKED_THROUGH, after).await?;
-    let tenant = |whose| match whose {
-        Whose::Tenant(tenant) => Some(tenant),
-        Whose::User(_) | Whose::Email(_) => None,
-    };
-    Ok((part.found.into_iter().filter_map(tenant).collect(), part.next))
+    Ok((part.found.iter().filter_map(Whose::tenant).collect(), part.next))
 }
 
 impl Report {

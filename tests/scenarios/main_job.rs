@@ -9,8 +9,8 @@ async fn a_workspace_goes_from_sign_up_to_launch_ready_and_the_checklist_shows_e
 
     let ada = world.sign_up("ada@acme.example", "Acme Inc.").await;
     let checklist = world.checklist(&ada).await;
-    assert_eq!(checklist["progress"]["required"], json!({ "done": 0, "total": 5 }));
-    assert_eq!(states(&checklist), ["incomplete"; 5]);
+    assert_eq!(checklist["progress"]["required"], json!({ "done": 0, "total": 7 }));
+    assert_eq!(states(&checklist), ["incomplete"; 11]);
 
     let details = json!({
         "business_contact": { "name": "Office", "email": "office@acme.example", "phone": "+49 30 123456" },
@@ -21,7 +21,7 @@ async fn a_workspace_goes_from_sign_up_to_launch_ready_and_the_checklist_shows_e
     world.change("/v1/tenant", &ada, details).await.expect_status(200);
     world.change("/v1/billing", &ada, json!({ "billing_owner": ada.id })).await.expect_status(200);
     let checklist = world.checklist(&ada).await;
-    assert_eq!(states(&checklist), ["complete", "complete", "complete", "incomplete", "incomplete"]);
+    assert_eq!(states(&checklist)[..5], ["complete", "complete", "complete", "incomplete", "incomplete"]);
 
     let invite = world.invite(&ada, "grace@acme.example", "admin").await;
     assert_eq!(states(&world.checklist(&ada).await)[4], "in_progress");
@@ -46,19 +46,45 @@ async fn a_workspace_goes_from_sign_up_to_launch_ready_and_the_checklist_shows_e
     assert_eq!(grace.tenant, ada.tenant);
 
     let checklist = world.checklist(&grace).await;
-    assert_eq!(states(&checklist), ["complete"; 5]);
-    assert_eq!(
-        checklist["progress"],
-        json!({ "required": { "done": 5, "total": 5 }, "all": { "done": 5, "total": 5 } })
-    );
+    assert_eq!(states(&checklist)[..5], ["complete"; 5]);
+    assert_eq!(checklist["progress"]["required"], json!({ "done": 5, "total": 7 }));
+    assert_eq!(checklist["dismissible"], false);
+
+    let olga = world.bring_in(&ada, "olga@acme.example", "operator").await;
+    let mark = world.patch(&format!("/v1/members/{}", olga.id), json!({ "test_user": true }));
+    mark.by(&ada).send().await.expect_status(200);
+    world.post("/v1/access-rehearsals", json!({})).by(&olga).send().await.expect_status(201);
+    let integration = world.plan(&ada, &grace.id).await;
+    let checklist = world.checklist(&ada).await;
+    assert_eq!(checklist["progress"]["required"], json!({ "done": 7, "total": 7 }));
     assert_eq!(checklist["dismissible"], true);
-    let evidence: Vec<_> =
-        steps(&checklist).iter().map(|step| (&step["evidence"]["record"], &step["evidence"]["by"])).collect();
-    let (ten, ada_id, grace_id) = (json!(ada.tenant), json!(ada.id), json!(grace.id));
-    assert_eq!(
-        evidence,
-        [(&ten, &ada_id), (&ten, &ada_id), (&ada_id, &ada_id), (&grace_id, &ada_id), (&invite["id"], &grace_id)]
-    );
+
+    let vic = world.bring_in(&ada, "vic@acme.example", "viewer").await;
+    let number = world.add_number(&grace, "+4930901820").await;
+    let key = world.make_api_key(&ada, "Importer").await;
+    world.get("/v1/api-keys/current").token(&key.text).send().await.expect_status(200);
+    let checklist = world.checklist(&vic).await;
+    assert_eq!(states(&checklist), ["complete"; 11]);
+    assert_eq!(checklist["progress"]["all"], json!({ "done": 11, "total": 11 }));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let evidence: Vec<_> = steps(&checklist)
+        .iter()
+        .map(|step| (text(&step["evidence"]["record"]), text(&step["evidence"]["by"])))
+        .collect();
+    let expected = [
+        (&ada.tenant, &ada.id),
+        (&ada.tenant, &ada.id),
+        (&ada.id, &ada.id),
+        (&grace.id, &ada.id),
+        (&text(&invite["id"]), &grace.id),
+        (&olga.id, &olga.id),
+        (&integration, &ada.id),
+        (&olga.id, &olga.id),
+        (&vic.id, &vic.id),
+        (&number, &grace.id),
+        (&key.id, &ada.id),
+    ];
+    assert_eq!(evidence, expected.map(|(record, by)| (record.clone(), by.clone())));
 }
 
 #[tokio::test(flavor = "multi_thread")]

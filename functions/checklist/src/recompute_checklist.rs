@@ -68,11 +68,7 @@ impl StreamTrigger for RecomputeChecklist {
 
 /// Each tenant once, however many of its records a batch holds.
 fn tenants_of(records: &[Record]) -> BTreeSet<TenantId> {
-    let tenant = |record: &Record| match &record.whose {
-        Whose::Tenant(tenant) => Some(*tenant),
-        Whose::User(_) | Whose::Email(_) => None,
-    };
-    records.iter().filter_map(tenant).collect()
+    records.iter().filter_map(|record| record.whose.tenant()).collect()
 }
 
 /// Folds until there is nothing to write.

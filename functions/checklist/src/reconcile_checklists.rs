@@ -124,7 +124,7 @@ impl Run<'_> {
                 self.pace.turn().await;
             }
             let part = self.cx.store().scan(Kind::Tenant, LOOKED_THROUGH, after).await?;
-            self.reconcile_all(part.found.iter().filter_map(tenant_of)).await;
+            self.reconcile_all(part.found.iter().filter_map(Whose::tenant)).await;
             after = match bookmark.move_to(part.next).await? {
                 Ahead::Nothing => return Ok(Ended::AtTheTablesEnd),
                 Ahead::AnotherRuns => return Ok(Ended::Overtaken),
@@ -233,13 +233,6 @@ impl Ended {
             Ended::OutOfTime => "out of time; the next run goes on",
             Ended::Overtaken => "overtaken by another run, which goes on",
         }
-    }
-}
-
-fn tenant_of(whose: &Whose) -> Option<TenantId> {
-    match whose {
-        Whose::Tenant(tenant) => Some(*tenant),
-        Whose::User(_) | Whose::Email(_) => None,
     }
 }
 
