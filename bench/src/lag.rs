@@ -96,11 +96,10 @@ struct Measured {
 
 impl Measured {
     fn of(load: Load, watched: &Watched, history: &History) -> Result<Measured> {
-        let lag = |change: &Change| {
-            history.shown(change, &watched.looks).map(|at| at.saturating_duration_since(change.answered))
-        };
+        let shown = history.shown(&load.changes, &watched.looks)?;
+        let lags = load.changes.iter().zip(shown);
         Ok(Measured {
-            lags: load.changes.iter().map(lag).collect::<Result<_>>()?,
+            lags: lags.map(|(change, shown)| shown.saturating_duration_since(change.answered)).collect(),
             load,
             checklists_a_change: history.checklists_a_change(),
             looking: watched.looking.as_secs_f64() / watched.took.as_secs_f64(),

@@ -16,6 +16,10 @@ impl Sample {
         Sample::of(durations.into_iter().map(|duration| duration.as_secs_f64() * 1000.0))
     }
 
+    pub fn least(&self) -> f64 {
+        self.percentile(0)
+    }
+
     pub fn median(&self) -> f64 {
         self.percentile(50)
     }
@@ -42,7 +46,7 @@ mod tests {
     #[test]
     fn a_percentile_is_the_figure_that_so_many_are_at_most() {
         let sample = Sample::of((1..=200).rev().map(f64::from));
-        assert_eq!((sample.median(), sample.p99(), sample.most()), (100.0, 198.0, 200.0));
+        assert_eq!((sample.least(), sample.median(), sample.p99(), sample.most()), (1.0, 100.0, 198.0, 200.0));
         let one = Sample::of([7.0]);
         assert_eq!((one.median(), one.p99()), (7.0, 7.0));
         assert!(Sample::of([]).median().is_nan());

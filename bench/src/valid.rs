@@ -1,10 +1,12 @@
 //! For every route a request that succeeds, as a person's browser would send it. What it needs first is done first.
 
 use crate::Result;
+use crate::filling::{self, Filling};
 use crate::request::Request;
 use crate::scene::{PASSWORD, Person, Scene};
 use common::function::Function;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 /// How many people are in the workspace that lists are read from, and how many are invited to it.
 pub const IN_LISTS: usize = 10;
@@ -13,28 +15,36 @@ pub const INVITED_AT_ONCE: usize = 5;
 
 /// Those whom the requests are about.
 pub struct Cast {
-    /// Of a workspace with a team, which stays as it is.
+    /// Of a workspace with a team.
     admin: Person,
     /// In that team.
     member: Person,
-    /// An invitation to it that nobody takes.
+    /// An invite to it that nobody takes, and its link's token.
+    invite: String,
     invitation: String,
-    /// Of a workspace that people come to.
+    /// That every required step of its checklist is complete, once somebody wanted that.
+    launch_ready: OnceCell<()>,
+}
+
+/// Somebody who is invited to a workspace of their own: how many an admin may invite in an hour is limited.
+struct Invited {
     host: Person,
+    email: String,
+    invite: String,
 }
 
 impl Cast {
     pub async fn gather(scene: &Scene) -> Result<Cast> {
-        let (admin, host) = (scene.signed_up().await?, scene.signed_up().await?);
+        let admin = scene.signed_up().await?;
         let member = scene.brought_in(&admin, "viewer").await?;
         for _ in 2..IN_LISTS {
             scene.brought_in(&admin, "operator").await?;
         }
         let invited: Vec<_> = (0..IN_LISTS).map(|_| scene.address()).collect();
         let addresses: Vec<_> = invited.iter().map(String::as_str).collect();
-        scene.invite(&admin, &addresses, "operator").await?;
+        let invite = scene.invite(&admin, &addresses, "operator").await?.text("/results/0/invite/id")?;
         let invitation = scene.token_mailed_to(&invited[0]).await?;
-        Ok(Cast { admin, member, invitation, host })
+        Ok(Cast { admin, member, invite, invitation, launch_ready: OnceCell::new() })
     }
 
     /// A request that this route will answer with success.
@@ -55,9 +65,20 @@ impl Cast {
                 request.by(&self.admin)?.json(&json!({ "display_name": "Ada L.", "time_zone": "Europe/London" }))
             }
             "update-tenant" => self.update_tenant(scene, request).await,
-            "create-invites" => request.by(&self.host)?.json(&invites(scene)),
+            "create-invites" => request.by(&scene.signed_up().await?)?.json(&invites(scene)),
+            "get-invite" => request.parameter("invite", &self.invite).by(&self.admin),
             "preview-invite" => request.json(&json!({ "token": self.invitation })),
-            "accept-invite" => self.accept_invite(scene, request).await,
+            "resend-invite" => invited(scene).await?.about(request)?.json(&json!({})),
+            "update-invite" => invited(scene).await?.about(request)?.json(&json!({ "email": scene.address() })),
+            "revoke-invite" => invited(scene).await?.about(request),
+            "accept-invite" => accept_invite(scene, request).await,
+            "decline-invite" => decline_invite(scene, request).await,
+            "remove-member" => remove_member(scene, request).await,
+            "leave-tenant" => leave_tenant(scene, request).await,
+            "dismiss-checklist" => self.dismiss_checklist(scene, request).await,
+            "restore-checklist" => self.restore_checklist(scene, request).await,
+            "skip-checklist-step" => self.skip_step(scene, request).await,
+            "unskip-checklist-step" => self.unskip_step(scene, request).await,
             "update-member" => self.update_member(scene, request).await,
             "update-billing" => self.update_billing(scene, request).await,
             other => Err(format!("the bench knows no valid request to {other}: tell it one").into()),
@@ -90,13 +111,6 @@ impl Cast {
         request.by(&self.admin)?.header("if-match", now.header("etag")?)?.json(&body)
     }
 
-    async fn accept_invite(&self, scene: &Scene, request: Request) -> Result<Request> {
-        let email = scene.address();
-        scene.invite(&self.host, &[&email], "operator").await?;
-        let token = scene.token_mailed_to(&email).await?;
-        request.json(&json!({ "token": token, "display_name": "Grace", "password": PASSWORD }))
-    }
-
     /// In and out of the admins: what counters, last-admin rule and billing have a say in.
     async fn update_member(&self, scene: &Scene, request: Request) -> Result<Request> {
         let members = scene.send(&Request::to("list-members")?.by(&self.admin)?).await?;
@@ -124,6 +138,84 @@ impl Cast {
         });
         request.by(&self.admin)?.header("if-match", now.header("etag")?)?.json(&body)
     }
+
+    async fn dismiss_checklist(&self, scene: &Scene, request: Request) -> Result<Request> {
+        self.launch_ready.get_or_try_init(|| self.complete_required_steps(scene)).await?;
+        scene.send(&Request::to("restore-checklist")?.by(&self.admin)?.json(&json!({}))?).await?;
+        request.by(&self.admin)?.json(&json!({}))
+    }
+
+    async fn restore_checklist(&self, scene: &Scene, request: Request) -> Result<Request> {
+        self.launch_ready.get_or_try_init(|| self.complete_required_steps(scene)).await?;
+        scene.send(&Request::to("dismiss-checklist")?.by(&self.admin)?.json(&json!({}))?).await?;
+        request.by(&self.admin)?.json(&json!({}))
+    }
+
+    async fn skip_step(&self, scene: &Scene, request: Request) -> Result<Request> {
+        scene.send(&Request::to("unskip-checklist-step")?.parameter("step", OPTIONAL).by(&self.admin)?).await?;
+        skip(request, &self.admin)
+    }
+
+    async fn unskip_step(&self, scene: &Scene, request: Request) -> Result<Request> {
+        scene.send(&skip(Request::to("skip-checklist-step")?, &self.admin)?).await?;
+        request.parameter("step", OPTIONAL).by(&self.admin)
+    }
+
+    async fn complete_required_steps(&self, scene: &Scene) -> Result<()> {
+        scene.send(&self.update_tenant(scene, Request::to("update-tenant")?).await?).await?;
+        let now = scene.send(&Request::to("get-tenant")?.by(&self.admin)?).await?;
+        let confirm = Request::to("update-tenant")?.by(&self.admin)?.header("if-match", now.header("etag")?)?;
+        scene.send(&confirm.json(&json!({ "default_time_zone_confirmed": true }))?).await?;
+        scene.send(&self.update_billing(scene, Request::to("update-billing")?).await?).await?;
+        scene.brought_in(&self.admin, "admin").await?;
+        scene.send(&self.rehearse_access(scene, Request::to("create-access-rehearsal")?).await?).await?;
+        filling::fill(scene, &self.admin, Filling { joined: 0, out: 0, connections: 1 }).await?;
+        scene.settle().await
+    }
+}
+
+/// A step that may be left out.
+const OPTIONAL: &str = "phone-number";
+
+fn skip(request: Request, admin: &Person) -> Result<Request> {
+    request
+        .parameter("step", OPTIONAL)
+        .by(admin)?
+        .json(&json!({ "reason": "We call from the numbers of our carrier." }))
+}
+
+impl Invited {
+    fn about(&self, request: Request) -> Result<Request> {
+        request.parameter("invite", &self.invite).by(&self.host)
+    }
+}
+
+async fn invited(scene: &Scene) -> Result<Invited> {
+    let (host, email) = (scene.signed_up().await?, scene.address());
+    let invite = scene.invite(&host, &[&email], "operator").await?.text("/results/0/invite/id")?;
+    Ok(Invited { host, email, invite })
+}
+
+async fn accept_invite(scene: &Scene, request: Request) -> Result<Request> {
+    let token = scene.token_mailed_to(&invited(scene).await?.email).await?;
+    request.json(&json!({ "token": token, "display_name": "Grace", "password": PASSWORD }))
+}
+
+async fn decline_invite(scene: &Scene, request: Request) -> Result<Request> {
+    let token = scene.token_mailed_to(&invited(scene).await?.email).await?;
+    request.json(&json!({ "token": token }))
+}
+
+async fn remove_member(scene: &Scene, request: Request) -> Result<Request> {
+    let host = scene.signed_up().await?;
+    let member = scene.brought_in(&host, "viewer").await?;
+    request.parameter("user", &member.id).by(&host)
+}
+
+async fn leave_tenant(scene: &Scene, request: Request) -> Result<Request> {
+    let host = scene.signed_up().await?;
+    let member = scene.brought_in(&host, "viewer").await?;
+    request.by(&member)?.json(&json!({}))
 }
 
 fn company(email: &str) -> Value {

@@ -67,16 +67,43 @@ impl History {
         Ok(())
     }
 
-    /// When a checklist was first seen that was folded from what `change` made, or from something later.
-    pub fn shown(&self, change: &Change, looks: &[Look]) -> Result<Instant> {
-        let changes = self.changes.get(&change.tenant).ok_or("a workspace without changes")?;
-        let own = changes.iter().enumerate().filter(|(_, written)| written.user == change.user);
-        let (made, _) = own.into_iter().nth(change.earlier).ok_or("a change that was answered was not written")?;
-        let shows = |look: &&Look| {
-            look.tenant == change.tenant && changes.iter().skip(made).any(|written| written.at == look.folded)
+    /// When a checklist was first seen that was folded from what each of `changes` made, or from something later.
+    pub fn shown(&self, changes: &[Change], looks: &[Look]) -> Result<Vec<Instant>> {
+        let (made, seen) = (self.made(), self.seen(looks));
+        let first = |change: &Change| {
+            let made = made.get(&(change.tenant, change.user)).and_then(|made| made.get(change.earlier));
+            let made = made.ok_or("a change that was answered was not written")?;
+            let seen = seen.get(&change.tenant).ok_or("a workspace that nobody looked at")?;
+            let first = seen.iter().find(|(folded, _)| folded >= made);
+            Ok(first.ok_or("a change was never shown")?.1)
         };
-        let first = looks.iter().find(shows).ok_or("a change was never shown")?;
-        Ok(first.at)
+        changes.iter().map(first).collect()
+    }
+
+    /// The places of each person's changes in the order of their workspace's.
+    fn made(&self) -> HashMap<(TenantId, UserId), Vec<usize>> {
+        let mut made: HashMap<_, Vec<_>> = HashMap::new();
+        for (tenant, changes) in &self.changes {
+            for (place, change) in changes.iter().enumerate() {
+                made.entry((*tenant, change.user)).or_default().push(place);
+            }
+        }
+        made
+    }
+
+    /// The places in that order of what was folded into the checklists that were seen, and when each was.
+    fn seen(&self, looks: &[Look]) -> HashMap<TenantId, Vec<(usize, Instant)>> {
+        let places = |changes: &Vec<Written>| -> HashMap<_, _> {
+            changes.iter().enumerate().map(|(place, change)| (change.at, place)).collect()
+        };
+        let places: HashMap<_, _> = self.changes.iter().map(|(tenant, changes)| (*tenant, places(changes))).collect();
+        let mut seen: HashMap<_, Vec<_>> = HashMap::new();
+        for look in looks {
+            if let Some(place) = places.get(&look.tenant).and_then(|places| places.get(&look.folded)) {
+                seen.entry(look.tenant).or_default().push((*place, look.at));
+            }
+        }
+        seen
     }
 
     pub fn checklists_a_change(&self) -> f64 {
