@@ -83,7 +83,7 @@ async fn a_required_step_an_unknown_one_and_a_bad_reason_are_refused_and_nothing
     let refused = world.put(&skip("backup-admin"), body()).by(&ada).send().await.expect_problem(409, "step_required");
     assert_eq!(
         refused.body["detail"],
-        "Backup admin is required for a launch, so it cannot be skipped. Its action says how to complete it."
+        "Backup admin is required for a launch, so it cannot be skipped. GET /v1/checklist says what is missing."
     );
     world.put(&skip("tea"), body()).by(&ada).send().await.expect_problem(404, "not_found");
     world.delete(&skip("tea")).by(&ada).send().await.expect_problem(404, "not_found");

@@ -209,8 +209,8 @@ async fn assert_stays(world: &World, admin: &Person, owner: &Person) {
             world.post("/v1/tenant/leave", json!({})).by(owner),
         ] {
             let refused = request.send().await.expect_problem(409, "integration_owner");
-            let detail = "This person is to connect an integration that is planned. Remove the planned integration, or \
-                          plan it with somebody else, first.";
+            let detail = "This person is to connect an integration that is planned. Remove that plan first (GET \
+                          /v1/integrations shows whose each is; a Tenant Admin can), and plan it anew with somebody else.";
             assert_eq!(refused.body["detail"], detail);
         }
     })

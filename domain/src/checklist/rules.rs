@@ -4,6 +4,7 @@ use super::{Choices, Evidence, Standing, Why};
 use crate::billing::Billing;
 use crate::invite::{Delivery, OpenInvite, UndeliveredInvite};
 use crate::member::TestUser;
+use crate::role::Role;
 use crate::tenant::{CountedSet, Counters, Mark, SetChange, Tenant};
 
 /// All that the checklist depends on. Its size does not grow with the tenant.
@@ -59,7 +60,7 @@ pub fn default_timezone(facts: Facts<'_>) -> Standing {
         Some(mark) => complete(tenant.id, format!("{zone} is confirmed as the default time zone."), mark),
         None => incomplete(
             "time_zone_unconfirmed",
-            format!("The default time zone is {zone}, but nobody has confirmed it. Confirm it, or choose another."),
+            format!("The default time zone is {zone}, but it is not confirmed. Confirm it, or choose another."),
         ),
     }
 }
@@ -135,7 +136,7 @@ pub fn test_user(facts: Facts<'_>) -> Standing {
     let Some(test_user) = facts.test_user else {
         return incomplete(
             "test_user_missing",
-            "Nobody is the test user. Mark a member, who then tries out what their role may do.",
+            "Nobody is the test user. Mark a member with the role that your team will have, who then tries out what it may do.",
         );
     };
     match (&test_user.rehearsal, test_user.access_confirmed_at()) {
@@ -143,13 +144,17 @@ pub fn test_user(facts: Facts<'_>) -> Standing {
             let detail = "The test user tried their access out, and it is what their role should see.";
             complete(test_user.user, detail, Mark { by: test_user.user, at })
         }
+        (Some(rehearsal), None) if rehearsal.role == Role::Admin => incomplete(
+            "test_user_is_admin",
+            "The test user is an admin, who may do everything: what they see says nothing about your team. Mark a member with the role that your team will have.",
+        ),
         (Some(_), None) => incomplete(
             "access_not_as_expected",
             "The test user tried their access out, and it is not what their role should see. Look at what they may do, then let them try again.",
         ),
         (None, None) => incomplete(
             "access_unconfirmed",
-            "The test user has not tried their access out since it last changed. Ask them to do so, signed in.",
+            "The test user has not tried their access out since it last changed. Ask them to do so, signed in; if they are disabled, enable them or mark somebody else.",
         ),
     }
 }

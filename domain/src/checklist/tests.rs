@@ -223,6 +223,10 @@ fn the_test_user_step_asks_for_a_person_then_for_their_rehearsal_then_for_a_good
     assert_eq!(said(&world.fold(None, 9), &StepId::TEST_USER, 9), "access_unconfirmed");
     world.test_user = Some(test_user(Some(Finding::NotAsExpected)));
     assert_eq!(said(&world.fold(None, 9), &StepId::TEST_USER, 9), "access_not_as_expected");
+    let mut of_admin = test_user(Some(Finding::NotAsExpected));
+    of_admin.rehearsal.as_mut().unwrap().role = Role::Admin;
+    world.test_user = Some(of_admin);
+    assert_eq!(said(&world.fold(None, 9), &StepId::TEST_USER, 9), "test_user_is_admin", "they could try for ever");
     world.test_user = Some(test_user(Some(Finding::AsExpected)));
     let checklist = world.fold(None, 9);
     let Standing::Complete { evidence } = &step(&checklist, &StepId::TEST_USER).standing else { panic!() };

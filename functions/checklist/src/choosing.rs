@@ -12,7 +12,7 @@ use domain::audit::Audit;
 use domain::checklist::{CURRENT, Checklist, Choices, StepDefinition};
 
 /// How often it is tried while the checklist changes.
-const TRIES: usize = 3;
+const TRIES: usize = 8;
 
 /// Writes what `choose` makes of the choices as they are, with the line that `audit` makes. A choice that is made already is written
 /// no more.
@@ -42,7 +42,7 @@ async fn choose_once(
 ) -> Result<Reply<ChecklistView>> {
     let wanted = (keys::checklist(caller.tenant), keys::checklist_choices(caller.tenant));
     let (checklist, kept) = cx.store().get_all(wanted).await?;
-    let checklist = checklist.ok_or_else(Problem::not_found)?;
+    let checklist = checklist.ok_or_else(Problem::try_again)?;
     let before = kept.as_ref().map_or_else(|| Choices::none(caller.tenant), |kept| kept.item.clone());
     let after = choose(&checklist, &before)?;
     if after == before {

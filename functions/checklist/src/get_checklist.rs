@@ -33,7 +33,9 @@ impl Route for GetChecklist {
     }
 
     async fn handle(cx: &Cx, caller: InTenant, _: NoInput) -> Result<Reply<ChecklistView>> {
-        let checklist = cx.store().get(keys::checklist(caller.tenant)).await?.ok_or_else(Problem::not_found)?;
+        let checklist = cx.store().get(keys::checklist(caller.tenant)).await?;
+        // Every workspace has one. One that was lost is made again by the next change, or within hours.
+        let checklist = checklist.ok_or_else(Problem::try_again)?;
         Ok(Reply::from(show(&checklist, cx.now())).tagged(etag(&checklist, cx.now())))
     }
 }

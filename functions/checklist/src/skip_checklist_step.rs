@@ -68,7 +68,7 @@ fn require_optional(step: &StepDefinition) -> Result<()> {
         Need::Optional => Ok(()),
         Need::Required => {
             let detail = format!(
-                "{} is required for a launch, so it cannot be skipped. Its action says how to complete it.",
+                "{} is required for a launch, so it cannot be skipped. GET /v1/checklist says what is missing.",
                 step.title
             );
             Err(Problem::new(Code::StepRequired, detail))

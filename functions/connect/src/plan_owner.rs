@@ -44,6 +44,6 @@ fn not_an_active_member() -> Problem {
     Problem::field(
         "/plan/owner",
         "not_an_active_member",
-        "This is not an active member of this workspace. Choose one, or invite this person first.",
+        "This is not an active member of this workspace. Choose one; if this person is disabled, enable them, or invite them if they are not a member.",
     )
 }

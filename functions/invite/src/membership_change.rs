@@ -198,7 +198,7 @@ fn billing_owner() -> Problem {
 fn integration_owner() -> Problem {
     Problem::new(
         Code::IntegrationOwner,
-        "This person is to connect an integration that is planned. Remove the planned integration, or plan it with somebody else, first.",
+        "This person is to connect an integration that is planned. Remove that plan first (GET /v1/integrations shows whose each is; a Tenant Admin can), and plan it anew with somebody else.",
     )
 }
 
