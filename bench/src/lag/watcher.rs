@@ -14,7 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
+/// Between two rounds of looks, and how many times as long as a round took: the table is everybody's, and must not be kept busy by
+/// being watched.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+const PAUSE_PER_LOOK: u32 = 9;
 
 pub struct Watcher {
     expected: Expected,
@@ -22,9 +25,17 @@ pub struct Watcher {
     watching: JoinHandle<Result<Watched>>,
 }
 
-/// Whose checklists are looked at, and since when a change is expected in each: only those, so that looking costs little.
+/// Whose checklists are looked at: only those that a change is expected in, so that looking costs little.
 #[derive(Clone, Default)]
-pub struct Expected(Arc<Mutex<HashMap<TenantId, Timestamp>>>);
+pub struct Expected(Arc<Mutex<HashMap<TenantId, Awaited>>>);
+
+/// What a checklist is to show.
+#[derive(Clone, Copy)]
+enum Awaited {
+    /// Something that was sent then, or later.
+    SentAt(Timestamp),
+    Nothing,
+}
 
 /// What was seen, oldest first.
 pub struct Watched {
@@ -53,7 +64,7 @@ impl Watcher {
         self.expected.clone()
     }
 
-    /// Looks a last time.
+    /// Looks a last time, at all of them.
     pub async fn stop(self) -> Result<Watched> {
         self.stopped.store(true, Ordering::Relaxed);
         self.watching.await?
@@ -63,20 +74,35 @@ impl Watcher {
 impl Expected {
     /// That a checklist shows what was sent then, or later, is expected from now on.
     pub fn from(&self, tenant: TenantId, sent: Timestamp) {
-        self.lock().insert(tenant, sent);
+        let mut all = self.lock();
+        let latest = match all.get(&tenant) {
+            Some(Awaited::SentAt(other)) => sent.max(*other),
+            Some(Awaited::Nothing) | None => sent,
+        };
+        all.insert(tenant, Awaited::SentAt(latest));
+    }
+
+    fn awaited(&self) -> Vec<TenantId> {
+        let all = self.lock();
+        let awaited = all.iter().filter(|(_, awaited)| matches!(awaited, Awaited::SentAt(_)));
+        awaited.map(|(tenant, _)| *tenant).collect()
     }
 
     fn all(&self) -> Vec<TenantId> {
         self.lock().keys().copied().collect()
     }
 
-    /// A checklist shows this change. Of two that are on their way at once the later one may be missed so, until the next is expected:
-    /// that makes its lag longer than it was, never shorter.
+    /// A checklist shows this change. Of two that are on their way at once the later one may be missed so, until the next is expected
+    /// or the last look: that makes its lag longer than it was, never shorter.
     fn seen(&self, tenant: TenantId, folded: Timestamp) {
-        self.lock().retain(|expecting, sent| *expecting != tenant || folded < *sent);
+        if let Some(awaited) = self.lock().get_mut(&tenant)
+            && matches!(awaited, Awaited::SentAt(sent) if *sent <= folded)
+        {
+            *awaited = Awaited::Nothing;
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, Timestamp>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, Awaited>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,25 +113,37 @@ fn watch(table: &RawTable, expected: &Expected, stopped: &AtomicBool) -> Result<
     loop {
         let is_last = stopped.load(Ordering::Relaxed);
         let began = Instant::now();
-        for tenant in expected.all() {
-            let (folded, at) = (folded(table, tenant)?, Instant::now());
-            if latest.insert(tenant, folded) != Some(folded) {
-                looks.push(Look { tenant, at, folded });
-            }
+        let tenants = match is_last {
+            true => expected.all(),
+            false => expected.awaited(),
+        };
+        for tenant in tenants {
+            let item = table.get(&keys::checklist(tenant))?.ok_or("a workspace without a checklist")?;
+            let at = Instant::now();
+            let version = item.get("v").cloned();
+            let folded = match latest.get(&tenant) {
+                Some((before, folded)) if *before == version => *folded,
+                _ => {
+                    let folded = folded(item)?;
+                    latest.insert(tenant, (version, folded));
+                    looks.push(Look { tenant, at, folded });
+                    folded
+                }
+            };
             expected.seen(tenant, folded);
         }
-        looking += began.elapsed();
+        let took = began.elapsed();
+        looking += took;
         if is_last {
             return Ok(Watched { looks, looking, took: started.elapsed() });
         }
-        thread::sleep(BETWEEN_LOOKS);
+        thread::sleep(BETWEEN_LOOKS.max(took * PAUSE_PER_LOOK));
     }
 }
 
 /// When the change was made that the checklist's evidence names: that a reviewer is assigned is shown by the latest change to the
 /// viewers.
-fn folded(table: &RawTable, tenant: TenantId) -> Result<Timestamp> {
-    let mut checklist = table.get(&keys::checklist(tenant))?.ok_or("a workspace without a checklist")?;
+fn folded(mut checklist: dynoxide::Item) -> Result<Timestamp> {
     let steps = serde_json::to_value(checklist.remove("steps"))?;
     let steps = steps["L"].as_array().ok_or("a checklist without steps")?;
     let step = steps
