@@ -11,6 +11,7 @@
 
 use crate::options::Storage;
 use crate::private_keys::{KeyError, PrivateKeys};
+use crate::stream_index;
 use aws_local::event_source::{Checkpoint, DeadLetters};
 use aws_local::ses::Mailbox;
 use dynoxide::Database;
@@ -18,6 +19,7 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A place to keep everything in, which nobody else uses.
 pub(crate) enum Data {
@@ -53,14 +55,14 @@ impl Data {
 
     pub(crate) fn database(&self) -> Result<Database, DataError> {
         let path = match self {
-            Data::Memory => PathBuf::from("memory"),
+            Data::Memory => memory_of_its_own(),
             Data::Directory { root, .. } => root.join("table.sqlite"),
         };
-        let opened = match self {
-            Data::Memory => Database::memory(),
-            Data::Directory { .. } => Database::new(&path.to_string_lossy()),
-        };
-        opened.map_err(|error| DataError::Table { path, reason: error.to_string() })
+        let location = path.to_string_lossy();
+        let failed = |reason: String| DataError::Table { path: path.clone(), reason };
+        let database = Database::new(&location).map_err(|error| failed(error.to_string()))?;
+        stream_index::ensure(&location).map_err(|error| failed(error.to_string()))?;
+        Ok(database)
     }
 
     pub(crate) fn mailbox(&self) -> Result<Mailbox, DataError> {
@@ -90,6 +92,14 @@ impl Data {
             Data::Directory { root, .. } => PrivateKeys::kept_in(&root.join("keys")),
         }
     }
+}
+
+/// In this process and gone with its last connection, but under a name, so that a second connection can be had
+/// (<https://www.sqlite.org/inmemorydb.html>).
+fn memory_of_its_own() -> PathBuf {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    PathBuf::from(format!("file:callaro-{number}?mode=memory&cache=shared"))
 }
 
 /// Its owner's alone: mail and keys are in it.

@@ -27,6 +27,7 @@ mod schedules;
 mod server;
 mod stack;
 mod start_error;
+mod stream_index;
 mod sweeper;
 mod table;
 #[cfg(test)]
