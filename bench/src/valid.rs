@@ -53,7 +53,8 @@ impl Cast {
         match function.name {
             "confirm-page" | "accept-page" | "checklist-page" | "get-openapi" => Ok(request),
             "get-me" | "list-my-tenants" | "get-tenant" | "list-invites" | "list-members" | "get-checklist"
-            | "get-billing" | "get-access-review" | "list-audit" => request.by(&self.admin),
+            | "get-billing" | "get-access-review" | "list-audit" | "list-integrations" | "list-phone-numbers"
+            | "list-api-keys" => request.by(&self.admin),
             "get-member-access" => request.parameter("user", &self.member.id).by(&self.admin),
             "create-access-rehearsal" => self.rehearse_access(scene, request).await,
             "create-sign-up" => request.json(&company(&scene.address())),
@@ -79,10 +80,33 @@ impl Cast {
             "restore-checklist" => self.restore_checklist(scene, request).await,
             "skip-checklist-step" => self.skip_step(scene, request).await,
             "unskip-checklist-step" => self.unskip_step(scene, request).await,
+            "create-integration" => request.by(&self.admin)?.json(&connection()),
+            "remove-integration" => {
+                let made =
+                    scene.send(&Request::to("create-integration")?.by(&self.admin)?.json(&connection())?).await?;
+                request.parameter("integration", &made.text("/id")?).by(&self.admin)
+            }
+            "add-phone-number" => request.by(&self.admin)?.json(&phone_number(scene)),
+            "remove-phone-number" => {
+                let number = phone_number(scene);
+                let added = scene.send(&Request::to("add-phone-number")?.by(&self.admin)?.json(&number)?).await?;
+                request.parameter("number", &added.text("/id")?).by(&self.admin)
+            }
+            "create-api-key" => request.by(&self.admin)?.json(&json!({ "name": "Importer" })),
+            "remove-api-key" => request.parameter("key", &self.api_key(scene, "/id").await?).by(&self.admin),
+            "get-current-api-key" => {
+                request.header("authorization", &format!("Bearer {}", self.api_key(scene, "/key").await?))
+            }
             "update-member" => self.update_member(scene, request).await,
             "update-billing" => self.update_billing(scene, request).await,
             other => Err(format!("the bench knows no valid request to {other}: tell it one").into()),
         }
+    }
+
+    /// What is at a JSON pointer of the answer to making an API key.
+    async fn api_key(&self, scene: &Scene, pointer: &str) -> Result<String> {
+        let request = Request::to("create-api-key")?.by(&self.admin)?.json(&json!({ "name": "Importer" }))?;
+        scene.send(&request).await?.text(pointer)
     }
 
     fn sign_in(&self) -> Value {
@@ -172,6 +196,15 @@ impl Cast {
         filling::fill(scene, &self.admin, Filling { joined: 0, out: 0, connections: 1 }).await?;
         scene.settle().await
     }
+}
+
+fn connection() -> Value {
+    json!({ "kind": "crm", "name": "Salesforce", "connection": { "account": "acme.my.salesforce.com" } })
+}
+
+/// One that the workspace does not have yet.
+fn phone_number(scene: &Scene) -> Value {
+    json!({ "number": format!("+4930{:07}", scene.number()) })
 }
 
 /// A step that may be left out.
