@@ -84,10 +84,11 @@ impl Deployed {
     /// The mails of this test to an address, newest first, as the local mailbox tells of them.
     pub async fn mails_to(&self, email: &str) -> Vec<Value> {
         let mails = self.all_mails().await.into_iter().rev();
-        let is_to = |mail: &Value| mail["To"][0].as_str().is_some_and(|to| to.eq_ignore_ascii_case(email));
+        let is_them = |to: &Value| to.as_str().is_some_and(|to| to.eq_ignore_ascii_case(email));
+        let is_to = |mail: &Value| mail["To"].as_array().is_some_and(|to| to.iter().any(is_them));
         let mine = mails.filter(|mail| is_to(mail) && !self.old_mails.contains(&id_of(mail)));
-        mine.map(|mail| json!({ "subject": mail["Subject"], "text": mail["BodyText"], "html": mail["BodyHtml"] }))
-            .collect()
+        let as_here = |mail: Value| json!({ "to": mail["To"], "subject": mail["Subject"], "text": mail["BodyText"], "html": mail["BodyHtml"] });
+        mine.map(as_here).collect()
     }
 
     async fn all_mails(&self) -> Vec<Value> {
