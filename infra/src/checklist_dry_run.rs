@@ -2,6 +2,7 @@
 //! read.
 
 use checklist::facts::State;
+use checklist::reconcile_checklists::{LOOKED_THROUGH, MOST_A_SECOND};
 use common::clock::Clock;
 use common::config::{ConfigError, Lookup};
 use common::error::Problem;
@@ -26,12 +27,6 @@ const ACCESS: &[Access] = &[
     Access::Query(Kind::OpenInvite),
     Access::Query(Kind::UndeliveredInvite),
 ];
-
-/// The most items that one call looks through.
-const LOOKED_THROUGH: u16 = 1000;
-
-/// The most tenants a second: as many as reconcile-checklists takes, so that people do not notice that this runs.
-const MOST_A_SECOND: u32 = 50;
 
 /// What a definition would change.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The checklist as clients see it.
 
+use common::reply::Reply;
 use common::store::Stored;
 use domain::Timestamp;
 use domain::checklist::{
@@ -56,7 +57,12 @@ pub struct StepView {
     first_completed_at: Option<Timestamp>,
 }
 
-pub fn show(checklist: &Stored<Checklist>, now: Timestamp) -> ChecklistView {
+/// The checklist as every route answers it.
+pub fn answer(checklist: &Stored<Checklist>, now: Timestamp) -> Reply<ChecklistView> {
+    Reply::from(show(checklist, now)).tagged(etag(checklist, now))
+}
+
+fn show(checklist: &Stored<Checklist>, now: Timestamp) -> ChecklistView {
     let required = checklist.required_progress(&CURRENT, now);
     ChecklistView {
         version: checklist.version,
@@ -70,7 +76,7 @@ pub fn show(checklist: &Stored<Checklist>, now: Timestamp) -> ChecklistView {
 }
 
 /// Whatever can be told apart in what is shown, is told apart by this.
-pub fn etag(checklist: &Stored<Checklist>, now: Timestamp) -> String {
+fn etag(checklist: &Stored<Checklist>, now: Timestamp) -> String {
     // One that was made anew, because it was lost, begins with the first version again.
     let made = checklist.as_of.as_microsecond();
     format!("{}-{}-{made}-{}", checklist.version, CURRENT.version, checklist.moments_over_at(now))

@@ -1,7 +1,7 @@
 //! People choose: a step is skipped or not, the checklist is dismissed or not. The choice and the checklist that shows it are one
 //! transaction, so whoever chose sees it in the answer, and the trigger that folds finds nothing more to do.
 
-use crate::checklist_view::{ChecklistView, etag, show};
+use crate::checklist_view::{ChecklistView, answer};
 use common::auth::caller::InTenant;
 use common::error::{Code, Problem, Result};
 use common::keys;
@@ -46,13 +46,13 @@ async fn choose_once(
     let before = kept.as_ref().map_or_else(|| Choices::none(caller.tenant), |kept| kept.item.clone());
     let after = choose(&checklist, &before)?;
     if after == before {
-        return Ok(answer(cx, &checklist));
+        return Ok(answer(&checklist, cx.now()));
     }
     let next = checklist.with_choices(&CURRENT, &after, cx.now());
     let transaction = cx.store().transaction().replace(&checklist, &next, Problem::version_stale());
     let transaction = write_choices(transaction, kept.as_ref(), &after).create(&audit()?, Problem::try_again());
     caller.require_still(transaction).commit().await?;
-    Ok(answer(cx, &Stored { item: next, version: checklist.version + 1 }))
+    Ok(answer(&Stored { item: next, version: checklist.version + 1 }, cx.now()))
 }
 
 fn write_choices(transaction: Transaction, kept: Option<&Stored<Choices>>, after: &Choices) -> Transaction {
@@ -60,10 +60,6 @@ fn write_choices(transaction: Transaction, kept: Option<&Stored<Choices>>, after
         Some(kept) => transaction.replace(kept, after, Problem::version_stale()),
         None => transaction.create(after, Problem::version_stale()),
     }
-}
-
-fn answer(cx: &Cx, checklist: &Stored<Checklist>) -> Reply<ChecklistView> {
-    Reply::from(show(checklist, cx.now())).tagged(etag(checklist, cx.now()))
 }
 
 /// The step that a path names.

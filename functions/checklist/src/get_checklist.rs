@@ -1,6 +1,6 @@
 //! `GET /v1/checklist`: where the workspace stands, with evidence or with what is missing.
 
-use crate::checklist_view::{ChecklistView, etag, show};
+use crate::checklist_view::{ChecklistView, answer};
 use common::auth::caller::{Auth, InTenant};
 use common::error::{Code, Problem, Result};
 use common::function::Function;
@@ -36,6 +36,6 @@ impl Route for GetChecklist {
         let checklist = cx.store().get(keys::checklist(caller.tenant)).await?;
         // Every workspace has one. One that was lost is made again by the next change, or within hours.
         let checklist = checklist.ok_or_else(Problem::try_again)?;
-        Ok(Reply::from(show(&checklist, cx.now())).tagged(etag(&checklist, cx.now())))
+        Ok(answer(&checklist, cx.now()))
     }
 }

@@ -22,11 +22,11 @@ pub struct ReconcileChecklists;
 
 /// The most items that one call looks through. A call returns at most a megabyte in any case
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html>).
-const LOOKED_THROUGH: u16 = 1000;
+pub const LOOKED_THROUGH: u16 = 1000;
 
 /// The most tenants a second. At some twelve read units each they take 600 a second, a twentieth of what a new table serves: people
 /// do not notice that this runs.
-const MOST_A_SECOND: u32 = 50;
+pub const MOST_A_SECOND: u32 = 50;
 
 /// A page of a megabyte is some 128 read units, as much as ten tenants are.
 const TENANTS_WORTH_A_PAGE: u32 = 10;
