@@ -407,6 +407,20 @@ impl Store {
         Ok(Page { items, next })
     }
 
+    /// All of a range, in its order, as many pages as that is. For what is looked at as a whole and cannot be long.
+    pub async fn query_all<T: Item>(&self, range: Range<T>) -> Result<Vec<Stored<T>>> {
+        const AT_A_TIME: u16 = 500;
+        let (mut items, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.query(range.clone(), Order::Ascending, AT_A_TIME, after).await?;
+            items.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
     /// The items of kind `T` under one partition of the index: at most `limit`, eventually consistent.
     pub async fn query_index<T: Item>(&self, user: domain::id::UserId, limit: u16) -> Result<Vec<Stored<T>>> {
         let pk = keys::user_pk(user);

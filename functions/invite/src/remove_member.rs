@@ -8,7 +8,7 @@ use common::function::Function;
 use common::keys::{self, Kind};
 use common::reply::Reply;
 use common::route::{Cx, Method, Route};
-use common::store::{Access, Order};
+use common::store::Access;
 use common::view::UserView;
 use domain::Timestamp;
 use domain::connect::ApiKey;
@@ -160,20 +160,10 @@ async fn api_keys_left_by(cx: &Cx, tenant: TenantId, user: UserId) -> Option<Vec
     }
 }
 
-/// How many markers of open invites, or API keys, are read at a time. Of open invites there are no more than seats.
-const AT_A_TIME: u16 = 500;
-
 async fn open_invites_by(cx: &Cx, tenant: TenantId, user: UserId) -> Result<Vec<OpenInviteOfTheirs>> {
-    let (mut theirs, mut after) = (Vec::new(), None);
-    loop {
-        let page = cx.store().query(keys::open_invites(tenant), Order::Ascending, AT_A_TIME, after).await?;
-        let open = page.items.into_iter().filter(|open| open.invited_by == user && open.expires_at > cx.now());
-        theirs.extend(open.map(|open| keys::invite(tenant, open.invite)));
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
+    let open = cx.store().query_all(keys::open_invites(tenant)).await?;
+    let theirs = open.iter().filter(|open| open.invited_by == user && open.expires_at > cx.now());
+    let theirs: Vec<_> = theirs.map(|open| keys::invite(tenant, open.invite)).collect();
     let invites = cx.store().get_each(&theirs).await?;
     let show = |invite: domain::invite::Invite| OpenInviteOfTheirs {
         id: invite.id,
@@ -185,15 +175,8 @@ async fn open_invites_by(cx: &Cx, tenant: TenantId, user: UserId) -> Result<Vec<
 }
 
 async fn api_keys_by(cx: &Cx, tenant: TenantId, user: UserId) -> Result<Vec<ApiKeyOfTheirs>> {
-    let (mut theirs, mut after) = (Vec::new(), None);
-    loop {
-        let page = cx.store().query(keys::api_keys(tenant), Order::Ascending, AT_A_TIME, after).await?;
-        theirs.extend(page.items.into_iter().filter(|key| key.created.by == user).map(|key| show_key(key.item)));
-        after = page.next;
-        if after.is_none() {
-            return Ok(theirs);
-        }
-    }
+    let live = cx.store().query_all(keys::api_keys(tenant)).await?;
+    Ok(live.into_iter().filter(|key| key.created.by == user).map(|key| show_key(key.item)).collect())
 }
 
 fn show_key(key: ApiKey) -> ApiKeyOfTheirs {
